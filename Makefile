@@ -1,0 +1,57 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint setup format requirements clean
+
+# The first Python that is new enough; `make PYTHON=/path/to/python3.12 …` overrides it.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+UV := UV_NO_CONFIG=1 VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv --quiet
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/demo.installed ## Run the report DAG on the emulator; print the licence table and the report's path
+	@$(BIN)/airflow-partnercenter demo --folder .demo
+
+test: .venv/dev.installed ## Run the default test suite
+	$(BIN)/pytest
+
+lint: .venv/dev.installed ## Check style, types and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+setup: .venv/dev.installed ## Build .venv with everything a developer needs
+
+format: .venv/dev.installed ## Format the code
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+requirements: .venv/dev.installed ## Compile requirements/*.txt anew: names, versions and hashes, no index
+	$(UV) pip compile pyproject.toml --group dev --all-extras --universal --generate-hashes --upgrade \
+		--no-header --no-annotate --output-file requirements/dev.txt
+	$(UV) pip compile pyproject.toml --group demo --all-extras --universal --generate-hashes --upgrade \
+		--no-header --no-annotate --constraint requirements/dev.txt --output-file requirements/demo.txt
+
+clean: ## Remove what the other commands made
+	rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+.venv/bin/uv:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
+	@echo "Building .venv with $$($(PYTHON) --version) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip --quiet --disable-pip-version-check install --require-hashes --no-deps --requirement requirements/bootstrap.txt
+
+# demo.txt is what the demo needs, dev.txt a superset: whoever has the second does not lose it to the first.
+.venv/demo.installed: requirements/demo.txt pyproject.toml | .venv/bin/uv
+	@test -e .venv/dev.installed || { echo "Installing Airflow and the provider (about a minute) ..." && \
+		$(UV) pip install --compile-bytecode --require-hashes --requirement requirements/demo.txt; }
+	@$(UV) pip install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev.installed: requirements/dev.txt pyproject.toml | .venv/bin/uv
+	@echo "Installing Airflow, the provider and the development tools (about two minutes) ..."
+	@$(UV) pip sync --compile-bytecode --require-hashes requirements/dev.txt
+	@$(UV) pip install --no-deps --no-build-isolation --editable .
+	@touch $@ .venv/demo.installed

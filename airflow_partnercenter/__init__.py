@@ -1,0 +1,3 @@
+"""Microsoft Partner Center licence analytics for Apache Airflow."""
+
+__version__ = "0.1.0"
