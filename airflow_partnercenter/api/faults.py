@@ -1,0 +1,198 @@
+"""What an answer other than 200 means: the only place that reads status numbers and Partner Center's error codes.
+
+Sources: https://learn.microsoft.com/en-us/partner-center/developer/error-codes,
+https://learn.microsoft.com/en-us/partner-center/developer/api-throttling-guidance (read 2026-11-20)
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import msgspec
+
+from airflow_partnercenter.exceptions import (
+    AccessTokenRefusedError,
+    ApiError,
+    MfaRequiredError,
+    ServiceError,
+    ThrottledError,
+)
+
+_BOM = b"\xef\xbb\xbf"
+_LONGEST_DESCRIPTION = 400
+
+_SIGN_IN_AGAIN = (
+    "the service account must sign in again interactively, with multi-factor authentication, and the refresh token "
+    "from that sign-in goes into the connection"
+)
+_NO_APP_ONLY = (
+    "this resource accepts App+User credentials only: set auth_mode to app_user and give the refresh token of a "
+    "partner user"
+)
+_NO_ROLE = (
+    "a Global admin of the partner tenant must give the signed-in user an agent role (Admin agent, Helpdesk agent or "
+    "Sales agent), or a report viewer role, in Partner Center"
+)
+
+_HINTS: dict[tuple[int, str], str] = {
+    (
+        401,
+        "900420",
+    ): "the access token is for another audience: check `cloud`, and use no token made for graph.windows.net",
+    (401, "900421"): _SIGN_IN_AGAIN,
+    (401, "10001"): _SIGN_IN_AGAIN,
+    (
+        401,
+        "800001",
+    ): "the request arrived without its access token: check what a proxy or gateway in between removes",
+    (403, "900329"): _NO_APP_ONLY,
+    (
+        403,
+        "900309",
+    ): "Conditional Access blocks the service account: an Entra administrator must let it through",
+    (403, "900308"): _NO_ROLE,
+    (403, "900150"): _NO_ROLE,
+    (403, "2032"): _NO_ROLE,
+    (403, "20002"): "the partner has no reseller relationship with this customer: check customer_id",
+    (
+        403,
+        "900149",
+    ): "the partner's programme enrolment is not active: the partner's Global admin must look at it",
+    (404, "60003"): "the customer is not known: check customer_id",
+    (400, "900118"): "the customer is not known: check customer_id",
+}
+_STATUS_HINTS = {
+    400: "check filter_expression, group_by, processed_date_time and customer_id",
+    401: "check that tenant_id is the partner's own tenant and sign the service account in again",
+    403: _NO_ROLE,
+    404: "check `host` and, for the superseding resources, `commercial_prefix` (/partner/v1 or /v1)",
+    429: "lower max_parallel_requests, or give the tasks an Airflow pool",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer, its body decompressed.
+
+    :param method_path: what was asked, without the query, for messages.
+    """
+
+    method_path: str
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What an error body says; empty where it says nothing."""
+
+    code: str = ""
+    description: str = ""
+
+
+def parse_fault(body: bytes) -> Fault:
+    """Return code and text of an error body of any known shape.
+
+    The shapes: Partner Center's fault, whose code is text in the documentation and a number on the wire; the
+    gateway's ``{"statusCode", "message"}``; ``{"error": {...}}`` of neighbouring APIs; plain text; a proxy's page.
+    """
+    try:
+        content = msgspec.json.decode(body.removeprefix(_BOM))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Fault(description=_plain_text(body))
+    if not isinstance(content, dict):
+        return Fault(description=_plain_text(body))
+    inner = content.get("error")
+    content = inner if isinstance(inner, dict) else content
+    text = content.get("description") or content.get("message") or content.get("error_description") or inner
+    return Fault(_scalar(content.get("code")), _shorten(_scalar(text)))
+
+
+def error_for(answer: Answer, *, correlation_id: str, app_only: bool) -> ApiError:
+    """Return the error that an answer other than 200 stands for."""
+    fault = parse_fault(answer.body)
+    said = fault.description or answer.reason
+    # The MFA refusal of 2020 carries its code in the text, or even in the reason phrase.
+    code = fault.code or ("10001" if "(10001)" in said or "(10001)" in answer.reason else "")
+    refused_application = "application credentials" in said.lower() or "application-only" in said.lower()
+    hint = _hint(answer, code, app_only=app_only, refused_application=refused_application)
+    return _error_class(answer.status, code, refused_application=refused_application)(
+        _message(answer, code, said, hint, correlation_id),
+        status_code=answer.status,
+        code=code or None,
+        description=said or None,
+        request_id=answer.headers.get("MS-RequestId"),
+        correlation_id=correlation_id,
+        retry_after_seconds=retry_after_seconds(answer.headers, said),
+    )
+
+
+def retry_after_seconds(headers: Mapping[str, str], text: str = "") -> float | None:
+    """Return the wait that ``Retry-After`` (seconds or a date), or else the gateway's sentence, asks for."""
+    value = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"\d+(\.\d+)?", value):
+        return float(value)
+    if value:
+        try:
+            then = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        then = then if then.tzinfo else then.replace(tzinfo=UTC)
+        return max(0.0, (then - datetime.now(UTC)).total_seconds())
+    said = re.search(r"try again in (\d+) seconds?", text, re.IGNORECASE)
+    return float(said[1]) if said else None
+
+
+def heals_with_new_token(answer: Answer) -> bool:
+    """Return whether a fresh access token may help: a 401 that is about neither MFA nor the audience."""
+    if answer.status != 401:
+        return False
+    error = error_for(answer, correlation_id="", app_only=False)
+    return error.code not in ("900420", "900421", "10001")
+
+
+def _error_class(status: int, code: str, *, refused_application: bool) -> type[ApiError]:
+    if status == 401:
+        return MfaRequiredError if code in ("900421", "10001") else AccessTokenRefusedError
+    if status == 429:
+        return ThrottledError
+    # "This resource can't be accessed by application credentials" has been seen as a 500; waiting does not heal it.
+    if status == 408 or (status >= 500 and not refused_application):
+        return ServiceError
+    return ApiError
+
+
+def _hint(answer: Answer, code: str, *, app_only: bool, refused_application: bool) -> str:
+    if refused_application or (app_only and answer.status in (401, 403)):
+        return _NO_APP_ONLY
+    if 300 <= answer.status < 400:
+        return "redirects are not followed, as they would take the access token elsewhere: check `host`"
+    return _HINTS.get((answer.status, code)) or _STATUS_HINTS.get(answer.status, "")
+
+
+def _message(answer: Answer, code: str, said: str, hint: str, correlation_id: str) -> str:
+    detail = ": ".join(part for part in (f"code {code}" if code else "", said) if part)
+    sentence = f"Partner Center answered {answer.status} to {answer.method_path}" + (f" ({detail})" if detail else "")
+    return f"{sentence}{'; ' + hint if hint else ''}. [MS-CorrelationId {correlation_id}]"
+
+
+def _plain_text(body: bytes) -> str:
+    text = body.removeprefix(_BOM).decode("utf-8", "replace").strip()
+    if text[:1] == "<":
+        title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+        return _shorten(f"an HTML page{': ' + title[1].strip() if title else ''}, perhaps from a proxy")
+    return _shorten(text)
+
+
+def _scalar(value: Any) -> str:
+    return "" if value is None or isinstance(value, dict | list) else str(value)
+
+
+def _shorten(text: str) -> str:
+    text = " ".join(text.split()).rstrip(".")
+    return text if len(text) <= _LONGEST_DESCRIPTION else text[: _LONGEST_DESCRIPTION - 1] + "…"

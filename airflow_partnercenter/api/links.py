@@ -1,0 +1,86 @@
+"""Next links: where they lead, and the rule that they lead nowhere but to the configured origin."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from airflow_partnercenter.exceptions import ResponseFormatError
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_FORBIDDEN_HEADERS = {"authorization", "connection", "content-length", "cookie", "host", "transfer-encoding"}
+_VERSION_SEGMENT = re.compile(r"/(partner/)?v\d+(/|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class NextLink:
+    """Where the next page is.
+
+    :param uri: absolute or relative, as served.
+    :param headers: to send along, such as ``MS-ContinuationToken``.
+    """
+
+    uri: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def resolve(self, current_url: str, base_url: str) -> str:
+        """Return the address to fetch, which always starts with the configured origin.
+
+        ``links.next`` of Partner Center is relative and without its version prefix ("/customers?…"); the version of
+        the current address is put in front then. The form of a commercial ``@nextLink`` was never documented:
+        absolute, relative to the root, and query-only are all understood.
+
+        :raises ResponseFormatError: the link leaves the configured origin or is not an address.
+        """
+        # Blanks, backslashes and control characters are where two URL parsers can disagree about the host.
+        if not self.uri or re.search(r"[\s\\\x00-\x1f\x7f]", self.uri):
+            raise ResponseFormatError("The next link of Partner Center's answer is not an address.")
+        try:
+            target = urlsplit(urljoin(current_url, self.uri))
+            same = _origin(target) == _origin(urlsplit(base_url)) and "@" not in target.netloc
+        except ValueError:
+            raise ResponseFormatError("The next link of Partner Center's answer is not an address.") from None
+        if not same:
+            raise ResponseFormatError(
+                f"The next link of Partner Center's answer leads to {target.scheme}://{target.hostname}, not to "
+                f"{base_url}; it was not followed, as the access token must not go there."
+            )
+        path = target.path
+        if self.uri.startswith("/") and not _VERSION_SEGMENT.match(path):
+            current = _VERSION_SEGMENT.match(urlsplit(current_url).path)
+            path = (current[0].rstrip("/") if current else "") + path
+        origin = urlsplit(base_url)
+        return f"{origin.scheme}://{origin.netloc}{path}" + (f"?{target.query}" if target.query else "")
+
+
+def next_link_of(envelope: Mapping[str, Any]) -> NextLink | None:
+    """Return the next link of either envelope, or None on the last page.
+
+    :raises ResponseFormatError: there is one, but not of a known form.
+    """
+    for name in ("@nextLink", "nextLink", "@odata.nextLink"):
+        link = envelope.get(name)
+        if link is not None and not isinstance(link, str):
+            raise ResponseFormatError(f"{name} of Partner Center's answer is neither text nor null.")
+        if link:
+            return NextLink(link)
+    links = envelope.get("links")
+    link = links.get("next") if isinstance(links, dict) else None
+    if not link:
+        return None
+    if not isinstance(link, dict) or not isinstance(link.get("uri"), str) or link.get("method", "GET") != "GET":
+        raise ResponseFormatError("links.next of Partner Center's answer is not a GET with a uri.")
+    headers = {
+        str(header["key"]): str(header["value"])
+        for header in link.get("headers") or ()
+        if isinstance(header, dict) and {"key", "value"} <= header.keys()
+    }
+    return NextLink(
+        link["uri"],
+        {name: value for name, value in headers.items() if name.lower() not in _FORBIDDEN_HEADERS},
+    )
+
+
+def _origin(parts: Any) -> tuple[str, str | None, int | None]:
+    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)

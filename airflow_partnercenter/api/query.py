@@ -1,0 +1,145 @@
+"""Query arguments become one checked request; nothing is sent if they cannot work."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from urllib.parse import quote, urlencode
+
+from airflow_partnercenter.api.resources import Kind, Resource, get_resource
+from airflow_partnercenter.exceptions import ConfigurationError
+
+#: Microsoft's default and maximum of ``top``, rows per page.
+MAX_PAGE_SIZE = 10_000
+
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseQuery:
+    """One checked request for a licence resource.
+
+    :param resource: what is asked for.
+    :param customer_id: whose rows, for the ``customer_*`` resources.
+    :param parameters: as they go out, by Microsoft's names.
+    """
+
+    resource: Resource
+    customer_id: str | None
+    parameters: dict[str, str]
+
+    def url(self, base_url: str, commercial_prefix: str) -> str:
+        """Return the address of the first page."""
+        path = self.resource.path.format(customer_id=self.customer_id, commercial_prefix=commercial_prefix)
+        # %20 and %27 as on Microsoft's page, where requests would write + for a blank.
+        query = urlencode(self.parameters, quote_via=quote, safe="")
+        return f"{base_url}{path}?{query}" if query else f"{base_url}{path}"
+
+
+def build_query(
+    resource: str,
+    *,
+    customer_id: str | None = None,
+    filter_expression: str | None = None,
+    group_by: Sequence[str] | None = None,
+    processed_date_time: str | date | None = None,
+    page_size: int | None = None,
+) -> LicenseQuery:
+    """Check the arguments of a read. An empty string counts as not given, as templates render it.
+
+    :param resource: one of the six resource names.
+    :param customer_id: GUID of the customer; for the ``customer_*`` resources only, and required there.
+    :param filter_expression: as Microsoft's ``filter``, for instance ``serviceCode eq 'o365'``.
+    :param group_by: API field names to aggregate by.
+    :param processed_date_time: day or time, ISO 8601, for which Microsoft processed the data; default the latest.
+    :param page_size: rows per page, 1 to 10 000.
+    :raises ConfigurationError: an argument is wrong, missing, or not for this resource.
+    """
+    declared = get_resource(resource)
+    given = {
+        "filter_expression": filter_expression or None,
+        "group_by": group_by or None,
+        "processed_date_time": processed_date_time or None,
+        "page_size": page_size,
+    }
+    unusable = [name for name, value in given.items() if value is not None]
+    if unusable and not declared.is_commercial:
+        raise ConfigurationError(
+            f"{resource} takes no query, but {', '.join(unusable)} was given; {declared.superseded_by} takes one."
+        )
+    parameters = {
+        "top": _page_size(page_size) if declared.is_commercial else None,
+        "filter": _filter(filter_expression),
+        "groupby": _group_by(declared, group_by),
+        "processedDateTime": _processed_date_time(processed_date_time),
+    }
+    return LicenseQuery(
+        declared,
+        _customer_id(declared, customer_id),
+        {name: value for name, value in parameters.items() if value},
+    )
+
+
+def _customer_id(resource: Resource, customer_id: str | None) -> str | None:
+    if not resource.needs_customer:
+        if not customer_id:
+            return None
+        instead = (
+            f"use filter_expression=\"customerTenantId eq '{customer_id}'\""
+            if resource.is_commercial
+            else f"use customer_{resource.name.removeprefix('partner_')}"
+        )
+        raise ConfigurationError(f"{resource.name} takes no customer_id; {instead}.")
+    if not customer_id:
+        raise ConfigurationError(f"{resource.name} needs customer_id, the GUID of the customer's tenant.")
+    if not isinstance(customer_id, str) or not _GUID.fullmatch(customer_id):
+        raise ConfigurationError(
+            f"customer_id {customer_id!r} is not a GUID such as 0112a436-b14e-4888-967b-ca4bb2cf1234."
+        )
+    return customer_id
+
+
+def _filter(expression: str | None) -> str | None:
+    if expression is not None and not isinstance(expression, str):
+        raise ConfigurationError(
+            f"filter_expression must be text such as \"serviceCode eq 'o365'\", not {type(expression).__name__}."
+        )
+    return expression.strip() if expression else None
+
+
+def _group_by(resource: Resource, names: Sequence[str] | None) -> str | None:
+    if not names:
+        return None
+    if isinstance(names, str):
+        raise ConfigurationError(f"group_by must be a list of API field names, such as [{names!r}], not text.")
+    allowed = [field.wire for field in resource.fields if field.kind in (Kind.TEXT, Kind.TIME)]
+    if unknown := [name for name in names if name not in allowed]:
+        raise ConfigurationError(
+            f"group_by names {', '.join(map(repr, unknown))}; {resource.name} can be grouped by {', '.join(allowed)}."
+        )
+    return ",".join(names)
+
+
+def _processed_date_time(value: str | date | None) -> str | None:
+    if not value:
+        return None
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(value, date):
+        return value.isoformat()
+    try:
+        datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ConfigurationError(
+            f"processed_date_time {value!r} is not an ISO 8601 day or time such as 2026-11-20."
+        ) from None
+    return value
+
+
+def _page_size(value: int | None) -> str:
+    if value is None:
+        return str(MAX_PAGE_SIZE)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_PAGE_SIZE:
+        raise ConfigurationError(f"page_size {value!r} is not a whole number from 1 to {MAX_PAGE_SIZE:,}.")
+    return str(value)

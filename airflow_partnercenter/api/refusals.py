@@ -1,0 +1,89 @@
+"""What a refusal of Microsoft Entra ID means and who must do what; MSAL reports refusals as dictionaries.
+
+Source: https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes (read 2026-11-20)
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_partnercenter.exceptions import AuthenticationError, InteractionRequiredError, TokenServiceError
+
+_SIGN_IN_AGAIN = (
+    "sign the service account in again, interactively and with MFA, and put the new refresh token into the connection"
+)
+
+#: AADSTS codes that only a person's sign-in or consent mends.
+_INTERACTION = {
+    "700082": f"the refresh token has expired (90 days without use): {_SIGN_IN_AGAIN}",
+    "70008": f"the refresh token has expired: {_SIGN_IN_AGAIN}",
+    "700084": f"the refresh token was made for a single-page app and lives 24 hours: {_SIGN_IN_AGAIN}",
+    "70043": f"the refresh token has expired under a sign-in frequency policy: {_SIGN_IN_AGAIN}",
+    "50173": f"the refresh token was revoked, for instance by a password reset: {_SIGN_IN_AGAIN}",
+    "50076": f"multi-factor authentication is required: {_SIGN_IN_AGAIN}",
+    "50078": f"the multi-factor authentication has expired: {_SIGN_IN_AGAIN}",
+    "50079": f"the service account must enrol for multi-factor authentication first; then {_SIGN_IN_AGAIN}",
+    "65001": "consent is missing: an administrator of the partner tenant must consent to the application's use of "
+    "Partner Center (user_impersonation), then sign in again",
+    "53003": "Conditional Access blocks the service account: an Entra administrator must let it through; then sign in "
+    "again",
+    "50057": "the service account is disabled: an Entra administrator must enable it, then sign in again",
+    "50055": "the service account's password has expired: change it, then sign in again",
+    "700007": f"the refresh token was issued to another application: check `login`, or {_SIGN_IN_AGAIN}",
+    "70000": f"the refresh token is not valid: it is incomplete, or of another tenant or application; {_SIGN_IN_AGAIN}",
+    "9002313": f"the refresh token is not valid: it may be cut off or mistyped; {_SIGN_IN_AGAIN}",
+}
+
+_CONFIGURATION = {
+    "7000215": "the client secret is wrong: `password` takes the secret's value, not its ID",
+    "7000222": "the client secret has expired: create a new one for the application and put it into `password`",
+    "700016": "the application is not known in this tenant: check `login` (application ID) and `tenant_id`",
+    "90002": "the tenant does not exist: check `tenant_id`, and `cloud` for a national cloud",
+    "900023": "the tenant is neither a GUID nor a domain: check `tenant_id`",
+    "500011": "Partner Center is not known in this tenant: check that `tenant_id` is the partner's own, and `cloud`",
+    "7000218": "the application needs a client secret: fill in `password`",
+    "700027": "the client assertion was refused: check the certificate registered with the application",
+    "50034": "the service account does not exist in this tenant: check `tenant_id`",
+    "50020": "the service account is not of this tenant: check `tenant_id`",
+}
+
+_SERVICE_TROUBLE = {"temporarily_unavailable", "server_error", "service_unavailable"}
+_NEEDS_A_PERSON = {"invalid_grant", "interaction_required", "consent_required", "login_required"}
+
+
+def refusal(result: Mapping[str, Any]) -> AuthenticationError | TokenServiceError:
+    """Return the error that a token answer without a token stands for.
+
+    :param result: what MSAL returned, or the body of the token service; secrets already removed from its text.
+    """
+    error = str(result.get("error") or "no_token")
+    description = " ".join(str(result.get("error_description") or "no description").split())
+    code = _aadsts(result, description)
+    if error in _SERVICE_TROUBLE:
+        return TokenServiceError(f"Microsoft Entra ID failed for now ({error}: {_first_sentence(description)}).")
+    kind = InteractionRequiredError if code in _INTERACTION else AuthenticationError
+    if error in _NEEDS_A_PERSON and code not in _CONFIGURATION:
+        kind = InteractionRequiredError
+    hint = _INTERACTION.get(code) or _CONFIGURATION.get(code) or _first_sentence(description)
+    correlation_id = str(result.get("correlation_id") or "") or None
+    support = f" [correlation ID {correlation_id}]" if correlation_id else ""
+    label = f"{error}, AADSTS{code}" if code else error
+    return kind(
+        f"Microsoft Entra ID refused to issue a token ({label}): {hint}.{support}",
+        error=error,
+        error_description=description,
+        correlation_id=correlation_id,
+    )
+
+
+def _aadsts(result: Mapping[str, Any], description: str) -> str:
+    if found := re.search(r"AADSTS(\d+)", description):
+        return found[1]
+    codes = result.get("error_codes")
+    return str(codes[0]) if isinstance(codes, list) and codes else ""
+
+
+def _first_sentence(description: str) -> str:
+    return re.split(r"(?<=[a-z])\.\s|\s+(?:Trace ID|Correlation ID|Timestamp):", description, maxsplit=1)[0].rstrip(
+        "."
+    )[:300]

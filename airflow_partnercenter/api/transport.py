@@ -1,0 +1,176 @@
+"""One request to Partner Center: ids, token, deadline, retries; an answer or an error of ours.
+
+Source: https://learn.microsoft.com/en-us/partner-center/developer/headers (read 2026-11-20)
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from airflow_partnercenter import __version__
+from airflow_partnercenter.api.auth import TokenProvider
+from airflow_partnercenter.api.faults import Answer, error_for, heals_with_new_token
+from airflow_partnercenter.api.network import Network, transport_error
+from airflow_partnercenter.api.redaction import Redactor
+from airflow_partnercenter.api.retrying import RetryPolicy
+from airflow_partnercenter.exceptions import ResponseFormatError, TransportError
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_CHUNK_BYTES = 1 << 16
+_OK = 200
+#: Ten times the largest documented page would be; a body beyond it is not licence data.
+_LARGEST_BODY_BYTES = 256 << 20
+
+
+@dataclass(slots=True)
+class CallIds:
+    """The ids of one logical call.
+
+    ``MS-CorrelationId`` stays for the whole call, its pages and retries. ``MS-RequestId`` names one request: Partner
+    Center takes a reused one for the same attempt, so it is kept only for a retry after no answer came.
+    """
+
+    correlation_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def answered(self) -> None:
+        """Note that an answer came, whatever it was: the next request is another one."""
+        self.request_id = str(uuid.uuid4())
+
+
+class Transport:
+    """Sends GET requests to one origin and to no other.
+
+    :param base_url: of the Partner Center REST API, with scheme, without a trailing slash.
+    :param tokens: asked for an access token before each request.
+    :param locale: for ``X-Locale``.
+    :param application_name: for ``MS-PartnerCenter-Application``; None leaves the header out.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        tokens: TokenProvider,
+        *,
+        network: Network,
+        retry: RetryPolicy,
+        redactor: Redactor,
+        locale: str = "en-US",
+        application_name: str | None = None,
+    ) -> None:
+        self.base_url = base_url
+        self._tokens = tokens
+        self._network = network
+        self._retry = retry
+        self._redactor = redactor
+        self._headers = {
+            "Accept": "application/json",
+            "User-Agent": f"airflow-provider-partnercenter/{__version__}",
+            # Said to be required, not enforced.
+            "MS-Contract-Version": "v1",
+            "X-Locale": locale,
+        }
+        if application_name:
+            self._headers["MS-PartnerCenter-Application"] = application_name
+
+    def get(
+        self,
+        url: str,
+        decode: Callable[[bytes], T],
+        *,
+        ids: CallIds,
+        headers: Mapping[str, str] | None = None,
+    ) -> T:
+        """Return the decoded body of a GET.
+
+        :param url: on the configured origin.
+        :param decode: makes the result of the body; a body that is not JSON is asked for again.
+        :param headers: more headers, such as those of a next link.
+        :raises PartnerCenterError: of the kind that the answer, or its absence, stands for.
+        """
+
+        def attempt() -> T:
+            return decode(self._attempt(url, ids, dict(headers or {})).body)
+
+        return self._retry.call(attempt)
+
+    def _attempt(self, url: str, ids: CallIds, headers: dict[str, str]) -> Answer:
+        """Return a 200, with one new access token on the way if that may help."""
+        token = self._tokens.access_token()
+        answer = self._send(url, ids, headers, token)
+        if heals_with_new_token(answer):
+            logger.info("Partner Center refused the access token; asking for a new one once")
+            answer = self._send(url, ids, headers, self._tokens.access_token(refused=token))
+        if answer.status == _OK:
+            return answer
+        if 200 < answer.status < 300:
+            raise ResponseFormatError(
+                f"Partner Center answered {answer.status} to {answer.method_path}; only 200 is documented."
+                f" [MS-CorrelationId {ids.correlation_id}]"
+            )
+        raise error_for(answer, correlation_id=ids.correlation_id, app_only=self._tokens.app_only)
+
+    def _send(self, url: str, ids: CallIds, headers: dict[str, str], token: str) -> Answer:
+        """Send once; the answer's own text comes back without secrets."""
+        deadline = time.monotonic() + self._network.request_timeout_seconds
+        method_path = f"GET {urlsplit(url).path}"
+        ours = {"MS-RequestId": ids.request_id, "MS-CorrelationId": ids.correlation_id}
+        options = self._network.request_options | {"auth": _Bearer(token), "stream": True}
+        try:
+            with self._network.session.get(url, headers=headers | self._headers | ours, **options) as response:
+                ids.answered()
+                body = _read(response.raw, deadline)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            who = f"Partner Center at {urlsplit(url).netloc} to {method_path}"
+            raise transport_error(error, who, self._redactor) from error
+        logger.debug(
+            "%s: %d, %d bytes, MS-RequestId %s",
+            method_path,
+            response.status_code,
+            len(body),
+            ours["MS-RequestId"],
+        )
+        if response.status_code != _OK:
+            body = self._redactor(body.decode("utf-8", "replace")).encode()
+        return Answer(method_path, response.status_code, self._redactor(response.reason or ""), response.headers, body)
+
+    def __repr__(self) -> str:
+        return f"<Transport to {self.base_url}>"
+
+
+class _Bearer(requests.auth.AuthBase):
+    """Sets the access token last, so that neither a netrc file nor a next link's header replaces it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _read(raw: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+    """Return the decompressed body, bounded in time and size: a timeout of requests bounds each packet only.
+
+    :raises TransportError: the deadline passed.
+    :raises ResponseFormatError: the body is too large to be licence data.
+    """
+    body = bytearray()
+    while chunk := raw.read1(_CHUNK_BYTES, decode_content=True):
+        body += chunk
+        if len(body) > _LARGEST_BODY_BYTES:
+            raise ResponseFormatError(
+                f"The answer is larger than {_LARGEST_BODY_BYTES >> 20} MiB; reading was given up."
+            )
+        if time.monotonic() > deadline:
+            raise TransportError("The answer took longer than request_timeout_seconds; it may be raised.")
+    return bytes(body)

@@ -1,0 +1,151 @@
+"""What can go wrong, by what the reader can do about it. Imports nothing of Airflow.
+
+::
+
+    PartnerCenterError                   retriable?
+    ├── ConfigurationError               no    the connection or an argument cannot work as written
+    ├── AuthenticationError              no    the credentials were refused
+    │   ├── InteractionRequiredError     no    a person must sign in again, give consent or pass MFA
+    │   │   └── MfaRequiredError         no    Partner Center: the token does not prove MFA (also an ApiError)
+    │   └── AccessTokenRefusedError      no    Partner Center refused the access token (also an ApiError)
+    ├── TokenServiceError                yes   Microsoft Entra ID itself failed or throttled
+    ├── ApiError                         no    Partner Center answered 3xx or 4xx
+    │   ├── ThrottledError               yes   429, also after our own retries
+    │   └── ServiceError                 yes   408 or 5xx, also after our own retries
+    ├── TransportError                   yes   no answer: DNS, TLS, refused, cut off, too slow
+    ├── ResponseFormatError              no    200, but not the documented shape, or a link to another host
+    ├── IncompleteResultError            yes   the rows do not add up; a later run may see settled data
+    ├── EmptyResultError                 no    no rows, and the caller asked for a failure in that case
+    └── ResultTooLargeError              no    more than XCom should carry
+
+``retriable`` says whether the same call may succeed later without anybody changing anything.
+"""
+
+
+class PartnerCenterError(Exception):
+    """Anything this package raises on purpose; the message says what failed and what to do."""
+
+    retriable = False
+    #: Seconds the service asked us to wait before the next request; None when it did not say.
+    retry_after_seconds: float | None = None
+
+
+class ConfigurationError(PartnerCenterError):
+    """The connection or an argument cannot work as written; nothing was sent."""
+
+
+class AuthenticationError(PartnerCenterError):
+    """The credentials were refused.
+
+    :param message: what was refused and who must do what.
+    :param error: OAuth's error code, such as ``invalid_client``.
+    :param error_description: Microsoft Entra ID's own text, secrets removed.
+    :param correlation_id: of the token request, for a support case.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        error: str | None = None,
+        error_description: str | None = None,
+        correlation_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.error = error
+        self.error_description = error_description
+        self.correlation_id = correlation_id
+
+
+class InteractionRequiredError(AuthenticationError):
+    """No unattended retry helps: a person must sign in again, give consent or pass MFA."""
+
+
+class TokenServiceError(PartnerCenterError):
+    """Microsoft Entra ID itself failed or throttled; the credentials may be right.
+
+    :param message: what it answered.
+    :param retry_after_seconds: how long it asked us to wait, in seconds.
+    """
+
+    retriable = True
+
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ApiError(PartnerCenterError):
+    """Partner Center answered with an error.
+
+    :param message: what it answered and what to do.
+    :param status_code: HTTP status.
+    :param code: Partner Center's own error code as text; not unique across statuses.
+    :param description: Partner Center's own text, secrets removed, shortened.
+    :param request_id: ``MS-RequestId`` of the answer.
+    :param correlation_id: ``MS-CorrelationId`` of the logical call.
+    :param retry_after_seconds: how long it asked us to wait, in seconds.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int | None = None,
+        code: str | None = None,
+        description: str | None = None,
+        request_id: str | None = None,
+        correlation_id: str | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+        self.code = code
+        self.description = description
+        self.request_id = request_id
+        self.correlation_id = correlation_id
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ThrottledError(ApiError):
+    """Too many requests; ``retry_after_seconds`` says how long to stay away."""
+
+    retriable = True
+
+
+class ServiceError(ApiError):
+    """Partner Center itself failed."""
+
+    retriable = True
+
+
+class AccessTokenRefusedError(ApiError, AuthenticationError):
+    """Partner Center refused an access token that Microsoft Entra ID had issued."""
+
+
+class MfaRequiredError(ApiError, InteractionRequiredError):
+    """Partner Center wants proof of multi-factor authentication that the access token does not carry."""
+
+
+class TransportError(PartnerCenterError):
+    """No complete answer came: DNS, TLS, refused, cut off or too slow."""
+
+    retriable = True
+
+
+class ResponseFormatError(PartnerCenterError):
+    """The answer is not of the documented shape, or links to another host."""
+
+
+class IncompleteResultError(PartnerCenterError):
+    """The rows received do not add up to what the service stated."""
+
+    retriable = True
+
+
+class EmptyResultError(PartnerCenterError):
+    """There are no rows, and the caller asked for a failure in that case."""
+
+
+class ResultTooLargeError(PartnerCenterError):
+    """The result is larger than XCom should carry."""

@@ -1,0 +1,186 @@
+"""An Airflow connection becomes a Partner Center client."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseHook
+
+from airflow_partnercenter.connection import CONNECTION_FIELDS, CONNECTION_NAME, CONNECTION_TYPE, read_connection
+from airflow_partnercenter.exceptions import PartnerCenterError
+from airflow_partnercenter.get_provider_info import FIELD_BEHAVIOUR
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    import pandas as pd
+
+    from airflow_partnercenter.api.client import LicenseReader, PartnerCenterClient, QueryArguments
+    from airflow_partnercenter.api.retrying import RetryPolicy
+    from airflow_partnercenter.connection import ConnectionSettings
+
+logger = logging.getLogger(__name__)
+
+#: A connection test runs inside the API server, where a person waits for it.
+_TEST_TOTAL_SECONDS = 20.0
+_TEST_REQUEST_SECONDS = 15
+
+
+class PartnerCenterHook(BaseHook):
+    """Reads Microsoft Partner Center's licence analytics with the credentials of an Airflow connection.
+
+    Constructing it reads no connection and sends nothing.
+
+    :param partner_center_conn_id: connection of type ``partner_center``.
+    """
+
+    conn_name_attr = "partner_center_conn_id"
+    default_conn_name = "partner_center_default"
+    conn_type = CONNECTION_TYPE
+    hook_name = CONNECTION_NAME
+
+    def __init__(self, partner_center_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.partner_center_conn_id = partner_center_conn_id
+
+    def get_conn(self) -> "PartnerCenterClient":
+        """Return the client; the same one at each call.
+
+        :raises ConfigurationError: the connection cannot work as written.
+        """
+        return self._client
+
+    def list_licenses(self, resource: str, **query: "Unpack[QueryArguments]") -> list[dict[str, Any]]:
+        """Return all rows of a licence resource as plain JSON values.
+
+        See :meth:`airflow_partnercenter.api.client.PartnerCenterClient.list_licenses`.
+        """
+        return self.get_conn().list_licenses(resource, **query)
+
+    def iter_licenses(self, resource: str, **query: "Unpack[QueryArguments]") -> "LicenseReader":
+        """Return an iterator over the Arrow batches of a licence resource, for results of any size.
+
+        See :meth:`airflow_partnercenter.api.client.PartnerCenterClient.iter_licenses`.
+        """
+        return self.get_conn().iter_licenses(resource, **query)
+
+    def get_df(self, resource: str, **query: "Unpack[QueryArguments]") -> "pd.DataFrame":
+        """Return all rows of a licence resource as a frame.
+
+        :return: frame of shape (n_rows, n_declared_columns + 1), order as served. Counts are ``Int64``, percents
+            ``Float64``, texts ``string`` and times ``datetime64[us, UTC]``; what the service left out is ``<NA>``.
+        """
+        import pandas as pd
+        import pyarrow as pa
+
+        from airflow_partnercenter.api.paging import read_again_on_doubt
+
+        def read() -> pa.Table:
+            reader = self.iter_licenses(resource, **query)
+            return pa.Table.from_batches(reader, schema=reader.schema)
+
+        dtypes = {pa.int64(): pd.Int64Dtype(), pa.float64(): pd.Float64Dtype(), pa.string(): pd.StringDtype()}
+        frame: pd.DataFrame = read_again_on_doubt(read).to_pandas(types_mapper=dtypes.get)
+        return frame
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Sign in and read one licence row.
+
+        :return: whether it worked, and one sentence that says what is wrong and who must do what.
+        """
+        try:
+            settings = self._settings()
+            with _client(settings, patient=False) as client:
+                client.probe()
+        except PartnerCenterError as error:
+            return False, str(error)
+        except Exception as error:  # Airflow shows a sentence, whatever happens
+            return False, f"{type(error).__name__}: {error}"
+        return True, f"Signed in to tenant {settings.tenant_id} ({settings.auth_mode}) and read a licence row."
+
+    @cached_property
+    def _client(self) -> "PartnerCenterClient":
+        return _client(self._settings(), patient=True)
+
+    def _settings(self) -> "ConnectionSettings":
+        return read_connection(self.get_connection(self.partner_center_conn_id))
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return how Airflow 2 shows the standard fields; Airflow 3 reads the provider's metadata instead."""
+        return FIELD_BEHAVIOUR
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the further fields for Airflow 2; Airflow 3 reads the provider's metadata instead."""
+        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+        from wtforms import IntegerField, PasswordField, SelectField, StringField
+        from wtforms.validators import Optional
+
+        def widget(item: Any) -> Any:
+            common = {"label": item.label, "description": item.help, "default": item.default}
+            if item.choices:
+                return SelectField(choices=list(item.choices), **common)
+            if item.secret:
+                return PasswordField(widget=BS3PasswordFieldWidget(), **common)
+            if item.whole_number:
+                return IntegerField(widget=BS3TextFieldWidget(), validators=[Optional()], **common)
+            return StringField(widget=BS3TextFieldWidget(), **common)
+
+        return {item.name: widget(item) for item in CONNECTION_FIELDS}
+
+
+@contextmanager
+def failing_fast() -> Iterator[None]:
+    """Let retriable errors through; turn the rest into a failure that Airflow does not retry.
+
+    :raises AirflowFailException: from a :class:`PartnerCenterError` that no retry heals.
+    """
+    try:
+        yield
+    except PartnerCenterError as error:
+        if error.retriable:
+            raise
+        raise AirflowFailException(str(error)) from error
+
+
+def _client(settings: "ConnectionSettings", *, patient: bool) -> "PartnerCenterClient":
+    """Build the client. Imports stay in here: parsing a DAG must not load msal, requests and pyarrow."""
+    from airflow.providers.common.compat.sdk import mask_secret
+
+    from airflow_partnercenter.api.auth import AppOnlyCredentials, AppUserCredentials, Credentials
+    from airflow_partnercenter.api.client import PartnerCenterClient
+    from airflow_partnercenter.api.network import Network
+
+    credentials: Credentials
+    if settings.refresh_token and settings.auth_mode == "app_user":
+        credentials = AppUserCredentials(
+            settings.tenant_id, settings.client_id, settings.client_secret, settings.refresh_token
+        )
+    else:
+        credentials = AppOnlyCredentials(settings.tenant_id, settings.client_id, settings.client_secret)
+    timeout = settings.request_timeout_seconds
+    return PartnerCenterClient(
+        credentials,
+        cloud=settings.cloud,
+        base_url=settings.base_url,
+        authority=settings.authority,
+        commercial_prefix=settings.commercial_prefix,
+        network=Network(
+            ca_bundle=settings.ca_bundle,
+            proxy=settings.proxy,
+            request_timeout_seconds=timeout if patient else min(timeout, _TEST_REQUEST_SECONDS),
+        ),
+        retry=_retry(patient=patient),
+        locale=settings.locale,
+        application_name=settings.application_name,
+        on_secret=mask_secret,
+    )
+
+
+def _retry(*, patient: bool) -> "RetryPolicy":
+    from airflow_partnercenter.api.retrying import RetryPolicy
+
+    return RetryPolicy() if patient else RetryPolicy(attempts=2, total_seconds=_TEST_TOTAL_SECONDS)

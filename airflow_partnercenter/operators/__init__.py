@@ -1,0 +1,1 @@
+"""Operators: licence data to XCom or to object storage."""

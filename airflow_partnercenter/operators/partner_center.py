@@ -1,0 +1,222 @@
+"""Licence data of Microsoft Partner Center to XCom, or to one file in object storage."""
+
+import json
+import logging
+from collections.abc import Sequence
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
+
+from airflow_partnercenter.exceptions import ConfigurationError, EmptyResultError, ResultTooLargeError
+from airflow_partnercenter.hooks.partner_center import PartnerCenterHook, failing_fast
+from airflow_partnercenter.storage import Destination, SpooledFile
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_partnercenter.api.client import LicenseReader, QueryArguments
+
+logger = logging.getLogger(__name__)
+
+OnEmpty = Literal["allow", "skip", "fail"]
+IfExists = Literal["replace", "skip", "fail"]
+
+
+class PartnerCenterLicensesOperator(BaseOperator):
+    """What every read of a licence resource has in common; use one of the operators below.
+
+    :param resource: one of ``partner_licenses_deployment``, ``partner_licenses_usage``,
+        ``customer_licenses_deployment``, ``customer_licenses_usage``, ``licenses_deployment``, ``licenses_usage``.
+        (templated)
+    :param customer_id: GUID of the customer; for the ``customer_*`` resources. (templated)
+    :param filter_expression: Microsoft's ``filter``, such as ``serviceCode eq 'o365'``; for ``licenses_*``. (templated)
+    :param group_by: API field names to aggregate by, such as ``["serviceCode"]``; for ``licenses_*``. (templated)
+    :param processed_date_time: day or time, ISO 8601, for which Microsoft processed the data; default the latest; for
+        ``licenses_*``. (templated)
+    :param page_size: rows per page, at most and by default 10 000; for ``licenses_*``.
+    :param on_empty: what a result without rows does: ``allow``, ``skip`` the task, or ``fail`` it.
+    :param partner_center_conn_id: connection of type ``partner_center``. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        "resource",
+        "customer_id",
+        "filter_expression",
+        "group_by",
+        "processed_date_time",
+        "partner_center_conn_id",
+    )
+    ui_color = "#e8f1fb"
+
+    def __init__(
+        self,
+        *,
+        resource: str,
+        customer_id: str | None = None,
+        filter_expression: str | None = None,
+        group_by: Sequence[str] | None = None,
+        processed_date_time: str | date | None = None,
+        page_size: int | None = None,
+        on_empty: OnEmpty = "allow",
+        partner_center_conn_id: str = PartnerCenterHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.resource = resource
+        self.customer_id = customer_id
+        self.filter_expression = filter_expression
+        self.group_by = group_by
+        self.processed_date_time = processed_date_time
+        self.page_size = page_size
+        self.on_empty = on_empty
+        self.partner_center_conn_id = partner_center_conn_id
+
+    @cached_property
+    def hook(self) -> PartnerCenterHook:
+        """The hook; built on first use."""
+        return PartnerCenterHook(self.partner_center_conn_id)
+
+    @property
+    def _query(self) -> "QueryArguments":
+        return {
+            "customer_id": self.customer_id,
+            "filter_expression": self.filter_expression,
+            "group_by": self.group_by,
+            "processed_date_time": self.processed_date_time,
+            "page_size": self.page_size,
+        }
+
+    def _check_choice(self, name: str, choices: tuple[str, ...]) -> None:
+        if getattr(self, name) not in choices:
+            raise ConfigurationError(f"{name} is {getattr(self, name)!r}: use one of {', '.join(choices)}.")
+
+    def _meet_emptiness(self, row_count: int) -> None:
+        """Do what ``on_empty`` says if there are no rows."""
+        if row_count or self.on_empty == "allow":
+            return
+        sentence = f"Partner Center returned no rows for {self.resource}"
+        if self.on_empty == "skip":
+            raise AirflowSkipException(f"{sentence}; skipping, as on_empty says.")
+        raise EmptyResultError(f"{sentence}, and on_empty is 'fail'.")
+
+
+class PartnerCenterListLicensesOperator(PartnerCenterLicensesOperator):
+    """Return the rows of a licence resource as a list of dictionaries, through XCom.
+
+    For small results: partner totals, one customer, or an aggregation by ``group_by``. Rows are plain JSON values as
+    :meth:`PartnerCenterHook.list_licenses` returns them. Further parameters: :class:`PartnerCenterLicensesOperator`.
+
+    :param max_xcom_bytes: most bytes of UTF-8 JSON to push; beyond it the task fails before anything is pushed.
+    """
+
+    def __init__(self, *, max_xcom_bytes: int = 49_152, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max_xcom_bytes = max_xcom_bytes
+
+    def execute(self, context: "Context") -> list[dict[str, Any]]:
+        """Read, check the size, return."""
+        with failing_fast():
+            self._check_choice("on_empty", ("allow", "skip", "fail"))
+            rows = self.hook.list_licenses(self.resource, **self._query)
+            self._meet_emptiness(len(rows))
+            self._check_size(rows)
+        return rows
+
+    def _check_size(self, rows: list[dict[str, Any]]) -> None:
+        size = len(json.dumps(rows, ensure_ascii=False).encode())
+        logger.info("%s: %d rows, %d bytes for XCom", self.resource, len(rows), size)
+        if size > self.max_xcom_bytes:
+            raise ResultTooLargeError(
+                f"{len(rows):,} rows of {self.resource} are {size:,} bytes, more than max_xcom_bytes="
+                f"{self.max_xcom_bytes:,}. Use PartnerCenterLicensesToObjectStorageOperator with a destination such as "
+                "s3://connection@bucket/licenses.parquet, or ask for less by filter_expression or group_by."
+            )
+
+
+class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator):
+    """Write a licence resource to exactly one file, whole or not at all, and return its description.
+
+    Rows stream page by page to the worker's disk, so memory stays flat; the file is put in place in one step when the
+    result is complete. A failed run leaves the previous file as it was. Further parameters:
+    :class:`PartnerCenterLicensesOperator`.
+
+    :param destination: ``scheme://[connection@]bucket/key`` or ``file:///path``. ``{processed_date}`` in it becomes the
+        newest day, ``YYYY-MM-DD``, for which the rows were processed. (templated)
+    :param file_format: ``parquet``, ``csv``, ``json`` or ``jsonl``; by default what the destination ends in
+        (``.parquet``, ``.csv``, ``.json``, ``.jsonl``, text ones also ``.gz``). (templated)
+    :param if_exists: what a file that is there already does: ``replace`` it, ``skip`` the task, or ``fail`` it.
+    :return: ``{"uri", "resource", "file_format", "row_count", "byte_count", "sha256", "processed_date_time":
+        {"min", "max"}, "correlation_id", "columns"}``, plain JSON values.
+    """
+
+    template_fields: Sequence[str] = (*PartnerCenterLicensesOperator.template_fields, "destination", "file_format")
+
+    def __init__(
+        self,
+        *,
+        destination: str,
+        file_format: str | None = None,
+        if_exists: IfExists = "replace",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.destination = destination
+        self.file_format = file_format
+        self.if_exists = if_exists
+
+    def execute(self, context: "Context") -> dict[str, Any]:
+        """Check the destination, read, put the file in place, return its description."""
+        from airflow_partnercenter.api.paging import read_again_on_doubt
+
+        with failing_fast():
+            self._check_choice("on_empty", ("allow", "skip", "fail"))
+            self._check_choice("if_exists", ("replace", "skip", "fail"))
+            destination = Destination.parse(self.destination, self.file_format)
+            if destination.is_final:
+                self._meet_existing(destination)
+            return read_again_on_doubt(lambda: self._write(destination))
+
+    def _write(self, destination: Destination) -> dict[str, Any]:
+        reader = self.hook.iter_licenses(self.resource, **self._query)
+        with SpooledFile(destination, reader.schema) as spool:
+            for batch in reader:
+                spool.write(batch)
+            byte_count, sha256 = spool.close()
+            self._meet_emptiness(spool.row_count)
+            final = destination.at(reader.newest and reader.newest[:10])
+            if not destination.is_final:
+                self._meet_existing(final)
+            spool.publish(final)
+        return self._describe(final, reader, byte_count=byte_count, sha256=sha256)
+
+    def _meet_existing(self, destination: Destination) -> None:
+        """Do what ``if_exists`` says if there is a file already."""
+        if self.if_exists == "replace" or not destination.exists():
+            return
+        if self.if_exists == "skip":
+            raise AirflowSkipException(f"{destination.uri} exists; skipping, as if_exists says.")
+        raise ConfigurationError(f"{destination.uri} exists, and if_exists is 'fail'; nothing was changed.")
+
+    def _describe(
+        self, destination: Destination, reader: "LicenseReader", *, byte_count: int, sha256: str
+    ) -> dict[str, Any]:
+        logger.info(
+            "Wrote %s: %d rows, %d bytes [MS-CorrelationId %s]",
+            destination.uri,
+            reader.row_count,
+            byte_count,
+            reader.correlation_id,
+        )
+        return {
+            "uri": destination.uri,
+            "resource": self.resource,
+            "file_format": destination.file_format,
+            "row_count": reader.row_count,
+            "byte_count": byte_count,
+            "sha256": sha256,
+            "processed_date_time": {"min": reader.oldest, "max": reader.newest},
+            "correlation_id": reader.correlation_id,
+            "columns": reader.schema.names,
+        }

@@ -1,0 +1,39 @@
+"""Arrow batches as plain JSON values: the one form of a row, and of a time, outside Arrow and Parquet."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+#: Column that keeps, as JSON text, what the service sent and we do not know.
+ADDITIONAL_FIELDS = "additional_fields"
+
+
+def with_text_times(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the batch with its times as text, ``2017-03-14T03:25:16.360000Z``: the one form outside Arrow."""
+    columns, fields = [], []
+    for field, column in zip(batch.schema, batch.columns, strict=True):
+        is_time = pa.types.is_timestamp(field.type)
+        columns.append(_time_texts(column) if is_time else column)
+        fields.append(pa.field(field.name, pa.string()) if is_time else field)
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
+
+
+def to_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """Return the batch as plain JSON values; ``additional_fields`` only in rows where it holds something."""
+    rows: list[dict[str, Any]] = with_text_times(batch).to_pylist()
+    for row in rows:
+        if row.get(ADDITIONAL_FIELDS, "") is None:
+            del row[ADDITIONAL_FIELDS]
+    return rows
+
+
+def time_text(value: datetime) -> str:
+    """Return a UTC time as text with six fractional digits."""
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def _time_texts(column: pa.Array) -> pa.Array:
+    encoded = column.dictionary_encode()
+    texts = pa.array([time_text(value) for value in encoded.dictionary.to_pylist()], pa.string())
+    return texts.take(encoded.indices)

@@ -1,0 +1,349 @@
+"""Arrow batches become one complete file at any ObjectStoragePath: whole or not at all.
+
+The file is spooled to the worker's disk first and put in place in one step, since closing an object-store stream
+commits what was written so far, also when an exception is the reason for closing it.
+"""
+
+import gzip
+import hashlib
+import io
+import os
+import re
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Protocol, Self, cast
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, ObjectStoragePath
+
+from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError, TransportError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FILE_FORMATS = ("parquet", "csv", "json", "jsonl")
+#: In a destination, stands for the newest day in the file: known only when the rows have been read.
+PROCESSED_DATE = "{processed_date}"
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)")
+_AZURE_HOST = re.compile(r"(?P<container>[^@/]+)@(?P<account>[^./]+)\.(dfs|blob)\.core\.[^/]+/(?P<key>.*)")
+_ROWS_PER_GROUP = 100_000
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A checked place and format for one file. Checking it reads and writes nothing.
+
+    :param uri: as given, placeholder included.
+    :param file_format: one of :data:`FILE_FORMATS`.
+    :param compressed: whether a text format is gzipped.
+    """
+
+    uri: str
+    file_format: str
+    compressed: bool
+
+    @classmethod
+    def parse(cls, uri: str, file_format: str | None = None) -> Self:
+        """Check a URI and find out the format by its suffix.
+
+        :param uri: ``scheme://[connection@]bucket/key`` or ``file:///path``.
+        :param file_format: needed only if the suffix is none of ``.parquet .csv .json .jsonl``, text ones also ``.gz``.
+        :raises ConfigurationError: the URI or the format cannot work; the message says how to write it.
+        """
+        _check_uri(uri)
+        by_suffix, compressed = _format_of(uri)
+        if file_format and file_format not in FILE_FORMATS:
+            raise ConfigurationError(f"file_format {file_format!r} is not one of {', '.join(FILE_FORMATS)}.")
+        if file_format and by_suffix and file_format != by_suffix:
+            raise ConfigurationError(f"destination {uri} ends like {by_suffix}, but file_format is {file_format}.")
+        chosen = file_format or by_suffix
+        if not chosen:
+            raise ConfigurationError(
+                f"destination {uri} does not end in .parquet, .csv, .json or .jsonl (text ones also .gz): "
+                "change it or give file_format."
+            )
+        if compressed and chosen == "parquet":
+            raise ConfigurationError(f"destination {uri}: Parquet compresses by itself; leave .gz away.")
+        return cls(uri, chosen, compressed)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the URI is known before the rows are."""
+        return PROCESSED_DATE not in self.uri
+
+    def at(self, processed_date: str | None) -> Self:
+        """Return the destination with the placeholder filled in.
+
+        :raises ConfigurationError: there is a placeholder, but no row to take a date from.
+        """
+        if self.is_final:
+            return self
+        if not processed_date:
+            raise ConfigurationError(
+                f"destination {self.uri} needs a processed date, but the result has none: set on_empty to skip or fail."
+            )
+        return type(self)(self.uri.replace(PROCESSED_DATE, processed_date), self.file_format, self.compressed)
+
+    @cached_property
+    def path(self) -> ObjectStoragePath:
+        """The path, its connection checked first: an unknown one would be swallowed by the filesystem layer.
+
+        :raises ConfigurationError: the connection, the scheme or the library for it is not there.
+        """
+        conn_id = _connection_id(self.uri)
+        try:
+            if conn_id:
+                BaseHook.get_connection(conn_id)
+            path = ObjectStoragePath(self.uri)
+            path.fs  # noqa: B018 - attaches the filesystem, which is where a missing library shows
+        except AirflowNotFoundException:
+            raise ConfigurationError(
+                f"destination {self.uri} names connection {conn_id!r}, which does not exist: create it, or write "
+                "scheme://connection@bucket/key with one that does."
+            ) from None
+        except (ImportError, ValueError) as error:
+            raise ConfigurationError(f"destination {self.uri} cannot be opened: {error}") from error
+        return path
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the file lies on a disk of this machine."""
+        return self.uri.startswith(("file://", "local://"))
+
+    def exists(self) -> bool:
+        """Return whether there is something at the destination."""
+        with _storage_errors(self.uri):
+            return bool(self.path.exists())
+
+
+class SpooledFile:
+    """One file being written on the worker's disk; nobody else sees it before :meth:`publish`.
+
+    Use it as a context manager: leaving it removes whatever was not published.
+
+    :param destination: where it will go.
+    :param schema: Arrow schema of the batches.
+    """
+
+    def __init__(self, destination: Destination, schema: "pa.Schema") -> None:
+        self._destination = destination
+        self._schema = schema
+        self._stack = ExitStack()
+        self.row_count = 0
+
+    def __enter__(self) -> Self:
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="partner-center-"))
+        self.path = Path(folder, "spool")
+        self._file: IO[bytes] = self._stack.enter_context(self.path.open("wb"))
+        # No name and no time in the header: the same rows give the same bytes.
+        self._stream = self._file
+        if self._destination.compressed:
+            self._stream = cast("IO[bytes]", gzip.GzipFile(filename="", mode="wb", fileobj=self._file, mtime=0))
+        self._writer = _WRITERS[self._destination.file_format](self._stream, self._schema)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # After a failure the writer is still open and would complain when it is collected.
+        with suppress(Exception):
+            self._writer.close()
+        self._stack.close()
+
+    def write(self, batch: "pa.RecordBatch") -> None:
+        """Add rows."""
+        self._writer.write(batch)
+        self.row_count += batch.num_rows
+
+    def close(self) -> tuple[int, str]:
+        """Finish the file; return its size in bytes and its SHA-256."""
+        self._writer.close()
+        self._stream.close()
+        self._file.close()
+        with self.path.open("rb") as file:
+            return self.path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+
+    def publish(self, destination: Destination) -> None:
+        """Put the finished file in place in one step, replacing what is there.
+
+        :raises ConfigurationError: the bucket or container does not exist, or writing is not allowed.
+        :raises TransportError: the store failed; what was there before is untouched.
+        """
+        with _storage_errors(destination.uri):
+            if destination.is_local:
+                _put_local(self.path, Path(destination.path.path))
+            else:
+                _put_remote(self.path, destination.path)
+
+
+class _Writer(Protocol):
+    """Writes batches to a stream in one format."""
+
+    def __init__(self, stream: IO[bytes], schema: "pa.Schema") -> None: ...
+
+    def write(self, batch: "pa.RecordBatch") -> None:
+        """Add rows."""
+
+    def close(self) -> None:
+        """Write what comes after the last row."""
+
+
+class _ParquetWriter:
+    """Parquet: zstd, typed columns, times as ``timestamp[us, UTC]``."""
+
+    def __init__(self, stream: IO[bytes], schema: "pa.Schema") -> None:
+        import pyarrow.parquet as pq
+
+        self._parquet = pq.ParquetWriter(stream, schema, compression="zstd")
+
+    def write(self, batch: "pa.RecordBatch") -> None:
+        if batch.num_rows:
+            self._parquet.write_batch(batch, row_group_size=_ROWS_PER_GROUP)
+
+    def close(self) -> None:
+        self._parquet.close()
+
+
+class _CsvWriter:
+    """CSV: UTF-8, a header, every text quoted and a null bare, so that null and empty text differ."""
+
+    def __init__(self, stream: IO[bytes], schema: "pa.Schema") -> None:
+        import pyarrow as pa
+        import pyarrow.csv
+
+        from airflow_partnercenter.rows import with_text_times
+
+        self._with_text_times = with_text_times
+        empty = pa.RecordBatch.from_pylist([], schema=schema)
+        self._csv = pyarrow.csv.CSVWriter(stream, with_text_times(empty).schema)
+
+    def write(self, batch: "pa.RecordBatch") -> None:
+        self._csv.write_batch(self._with_text_times(batch))
+
+    def close(self) -> None:
+        self._csv.close()
+
+
+class _JsonLinesWriter:
+    """JSON Lines: one object a line, as :meth:`PartnerCenterHook.list_licenses` returns them."""
+
+    def __init__(self, stream: IO[bytes], schema: "pa.Schema") -> None:
+        self._stream = stream
+
+    def write(self, batch: "pa.RecordBatch") -> None:
+        self._stream.write(b"".join(line + b"\n" for line in _json_rows(batch)))
+
+    def close(self) -> None:
+        """Nothing comes after the last row."""
+
+
+class _JsonWriter:
+    """One JSON array, a row a line."""
+
+    def __init__(self, stream: IO[bytes], schema: "pa.Schema") -> None:
+        self._stream = stream
+        self._before_next = b"[\n"
+
+    def write(self, batch: "pa.RecordBatch") -> None:
+        for row in _json_rows(batch):
+            self._stream.write(self._before_next + row)
+            self._before_next = b",\n"
+
+    def close(self) -> None:
+        self._stream.write(b"[]\n" if self._before_next == b"[\n" else b"\n]\n")
+
+
+_WRITERS: dict[str, type[_Writer]] = {
+    "parquet": _ParquetWriter,
+    "csv": _CsvWriter,
+    "json": _JsonWriter,
+    "jsonl": _JsonLinesWriter,
+}
+
+
+def _json_rows(batch: "pa.RecordBatch") -> Iterator[bytes]:
+    import msgspec
+
+    from airflow_partnercenter.rows import to_rows
+
+    return map(msgspec.json.encode, to_rows(batch))
+
+
+def _put_local(spool: Path, target: Path) -> None:
+    """Copy beside the target, then rename: readers see the old file or the new one, never a part."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sibling = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with spool.open("rb") as source, sibling.open("xb") as copy:
+            while chunk := source.read(io.DEFAULT_BUFFER_SIZE << 7):
+                copy.write(chunk)
+            copy.flush()
+            os.fsync(copy.fileno())
+        sibling.replace(target)
+    finally:
+        sibling.unlink(missing_ok=True)
+
+
+def _put_remote(spool: Path, target: ObjectStoragePath) -> None:
+    target.fs.put_file(str(spool), target.path)
+    target.fs.invalidate_cache()
+    size = target.fs.info(target.path)["size"]
+    if size != spool.stat().st_size:
+        raise OSError(f"{size} bytes arrived of {spool.stat().st_size}")
+
+
+@contextmanager
+def _storage_errors(uri: str) -> Iterator[None]:
+    """Turn what the many stores raise into one sentence of ours."""
+    try:
+        yield
+    except PartnerCenterError:
+        raise
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"destination {uri}: the bucket, container or folder does not exist: create it."
+        ) from error
+    except (PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError) as error:
+        raise ConfigurationError(f"destination {uri} cannot be written: {error.strerror or error}.") from error
+    except Exception as error:  # every store has its own
+        raise TransportError(
+            f"The store of destination {uri} failed ({type(error).__name__}: {str(error)[:200]}); what was there "
+            "before is untouched."
+        ) from error
+
+
+def _check_uri(uri: str) -> None:
+    if not isinstance(uri, str) or not uri.strip():
+        raise ConfigurationError("destination is empty: give a URI such as s3://connection@bucket/key.parquet.")
+    matched = _SCHEME.fullmatch(uri)
+    if not matched:
+        absolute = uri if uri.startswith("/") else f"/{uri}"
+        raise ConfigurationError(
+            f"destination {uri!r} has no scheme: write file://{absolute} or s3://bucket{absolute}."
+        )
+    scheme, rest = matched.groups()
+    if scheme in ("file", "local") and not rest.startswith("/"):
+        raise ConfigurationError(f"destination {uri} has no absolute path: write three slashes, {scheme}:///{rest}.")
+    if azure := _AZURE_HOST.fullmatch(rest):
+        raise ConfigurationError(
+            f"destination {uri} would be read as connection {azure['container']!r}; write "
+            f"{scheme}://<connection>@{azure['container']}/{azure['key']} with a connection to account "
+            f"{azure['account']}."
+        )
+    if rest.endswith("/") or "/" not in rest:
+        raise ConfigurationError(f"destination {uri} names no file: end it in a file name such as licenses.parquet.")
+
+
+def _format_of(uri: str) -> tuple[str | None, bool]:
+    name = uri.rsplit("/", 1)[-1].lower()
+    compressed = name.endswith(".gz")
+    suffix = name.removesuffix(".gz").rsplit(".", 1)[-1] if "." in name else ""
+    return (suffix if suffix in FILE_FORMATS else None), compressed
+
+
+def _connection_id(uri: str) -> str | None:
+    authority = uri.split("://", 1)[1].split("/", 1)[0]
+    return authority.rsplit("@", 1)[0] if "@" in authority else None
