@@ -1,0 +1,89 @@
+"""The command ``airflow-partnercenter``: run the emulator, run the demo."""
+
+import argparse
+import json
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    :param argv: the arguments, by default those of the process.
+    """
+    arguments = _parser().parse_args(argv)
+    status: int = arguments.run(arguments)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Return the parser of all sub-commands."""
+    parser = argparse.ArgumentParser(prog="airflow-partnercenter", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_emulator(commands)
+    _add_demo(commands)
+    return parser
+
+
+def _add_emulator(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the sub-command ``emulator``; its defaults are those of ``Emulator``, but for the port."""
+    parser = commands.add_parser("emulator", help="run a local Partner Center and Entra ID until Ctrl-C")
+    parser.add_argument("--port", type=int, default=8443, help="port on 127.0.0.1; 0 takes any free one")
+    parser.add_argument("--data", choices=("generated", "documented"), default="generated", help="what to serve")
+    parser.add_argument("--seed", type=int, default=2026, help="what the generated partner is made up from")
+    parser.add_argument("--customers", type=int, default=40, help="customers of the generated partner")
+    parser.add_argument("--history-days", type=int, default=60, help="days before today that can be asked")
+    parser.add_argument("--today", type=date.fromisoformat, metavar="YYYY-MM-DD", help="date to pretend")
+    parser.add_argument("--max-page-size", type=int, default=10_000, help="rows on a page at most")
+    parser.set_defaults(run=_run_emulator)
+
+
+def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the sub-command ``demo``."""
+    parser = commands.add_parser("demo", help="run the report DAG on the emulator, without any account")
+    parser.add_argument("--folder", type=Path, default=Path(".demo"), help="where the demo keeps its files")
+    parser.add_argument("--days", type=int, default=30, help="how many daily runs to make up")
+    parser.set_defaults(run=_run_demo)
+
+
+def _run_emulator(arguments: argparse.Namespace) -> int:
+    """Run the emulator until somebody ends it."""
+    from airflow_partnercenter.emulator import Emulator
+
+    emulator = Emulator(
+        arguments.data,
+        seed=arguments.seed,
+        customers=arguments.customers,
+        history_days=arguments.history_days,
+        today=arguments.today,
+        port=arguments.port,
+        max_page_size=arguments.max_page_size,
+    )
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    try:
+        emulator.start()
+    except (OSError, OverflowError, ImportError) as error:
+        print(f"The emulator cannot start on port {arguments.port}: {error}", file=sys.stderr)
+        return 1
+    connection = shlex.quote(json.dumps(emulator.connection()))
+    print(f"Partner Center and Entra ID are emulated at {emulator.base_url}")
+    print(f"Certificate to trust: {emulator.ca_bundle}")
+    print(f"export AIRFLOW_CONN_PARTNER_CENTER_DEFAULT={connection}")
+    print("Ctrl-C ends the emulator.", flush=True)
+    stopped.wait()
+    emulator.stop()
+    return 0
+
+
+def _run_demo(arguments: argparse.Namespace) -> int:
+    """Run the demo."""
+    from airflow_partnercenter.demo import run_demo
+
+    return run_demo(arguments.folder, days=arguments.days)

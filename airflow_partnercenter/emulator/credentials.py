@@ -1,0 +1,45 @@
+"""The credentials that the emulator's Entra ID knows. All are made up; none is valid anywhere else."""
+
+from types import MappingProxyType
+
+# ruff: noqa: S105 - these "secrets" are public by design
+
+TENANT_ID = "aaaabbbb-0000-cccc-1111-dddd2222eeee"
+TENANT_DOMAIN = "contoso.example"
+CLIENT_ID = "00001111-aaaa-2222-bbbb-3333cccc4444"
+CLIENT_SECRET = "emulator~not-a-real-client-secret~0001"
+EXPIRED_CLIENT_SECRET = "emulator~not-a-real-client-secret~expired"
+USER_ID = "11112222-bbbb-3333-cccc-4444dddd5555"
+USER_NAME = "licence.reports@contoso.example"
+
+# refresh tokens begin like this; anything else is "garbled" rather than unknown, as at Entra ID
+REFRESH_TOKEN_PREFIX = "1.AemulatorRefreshTokenNotReal."
+
+
+def _refresh_token(name: str) -> str:
+    """Return a refresh token of about the shape and more than half the length of a real one."""
+    return f"{REFRESH_TOKEN_PREFIX}{name}." + "0123456789abcdefghijklmnopqrstuvwxyz" * 6
+
+
+REFRESH_TOKEN = _refresh_token("valid")
+SPECIAL_REFRESH_TOKENS = MappingProxyType(
+    {
+        name: _refresh_token(name)
+        for name in (
+            "expired",
+            "inactive",
+            "revoked",
+            "mfa_required",
+            "mfa_expired",
+            "consent_missing",
+            "conditional_access",
+            "other_client",
+            "no_mfa",
+        )
+    }
+)
+
+
+def issued_refresh_token(number: int) -> str:
+    """Return the refresh token that takes the place of another one."""
+    return _refresh_token(f"issued-{number:06}")

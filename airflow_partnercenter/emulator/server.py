@@ -1,0 +1,207 @@
+"""The emulator: Entra ID and Partner Center on one loopback address, over TLS."""
+
+from collections.abc import Mapping
+from datetime import date
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from airflow_partnercenter.emulator import credentials
+from airflow_partnercenter.emulator.datasets import DocumentedData, GeneratedData
+from airflow_partnercenter.emulator.partner import Partner
+from airflow_partnercenter.emulator.scripts import Answer, Request
+from airflow_partnercenter.emulator.tokens import AccessTokens
+from airflow_partnercenter.emulator.wire import Wire
+
+if TYPE_CHECKING:
+    from airflow_partnercenter.emulator.listener import Listener
+
+
+class Emulator:
+    """A local Microsoft Entra ID and Partner Center.
+
+    ``with Emulator() as emulator:`` starts it in a thread of this process and stops it at the end. Ask it with
+    ``emulator.connection()`` as the Airflow connection, or with any HTTP client that trusts ``emulator.ca_bundle``.
+
+    :param data: ``generated`` is a partner made up from ``seed``; ``documented`` the examples of Microsoft's pages.
+    :param customers: customers of the generated partner.
+    :param history_days: how many days before ``today`` can be asked with ``processedDateTime``.
+    :param today: the emulator's date; None follows the clock (UTC).
+    :param port: 0 takes any free one.
+    :param max_page_size: rows on a page at most; a small number brings paging to a small partner.
+    :param link_form: whether ``@nextLink`` is an absolute address or begins with the path.
+    :param rotate_refresh_tokens: whether each use of a refresh token brings a new one, as at Entra ID.
+    :param bom: whether Partner Center's bodies start with a byte order mark, as the real ones.
+    """
+
+    #: refresh tokens that Entra ID refuses, by the reason; ``no_mfa`` brings a token that Partner Center refuses
+    REFRESH_TOKENS: Mapping[str, str] = MappingProxyType(dict(credentials.SPECIAL_REFRESH_TOKENS))
+    #: a client secret past its end
+    EXPIRED_CLIENT_SECRET = credentials.EXPIRED_CLIENT_SECRET
+
+    tenant_id = credentials.TENANT_ID
+    tenant_domain = credentials.TENANT_DOMAIN
+    client_id = credentials.CLIENT_ID
+    client_secret = credentials.CLIENT_SECRET
+    refresh_token = credentials.REFRESH_TOKEN
+
+    def __init__(
+        self,
+        data: Literal["generated", "documented"] = "generated",
+        *,
+        seed: int = 2026,
+        customers: int = 40,
+        history_days: int = 60,
+        today: date | None = None,
+        port: int = 0,
+        max_page_size: int = 10_000,
+        link_form: Literal["absolute", "relative"] = "absolute",
+        access_token_seconds: int = 3599,
+        rotate_refresh_tokens: bool = True,
+        bom: bool = True,
+    ) -> None:
+        self.data = data
+        #: the generated partner, for tests that compute what an answer must be
+        self.partner = Partner(seed, customers, history_days, today)
+        self._port = port
+        self._max_page_size = max_page_size
+        self._link_form = link_form
+        self._access_token_seconds = access_token_seconds
+        self._rotate_refresh_tokens = rotate_refresh_tokens
+        self._bom = bom
+        self._wire = Wire()
+        self._listener: Listener | None = None
+        self._tokens: AccessTokens | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start answering.
+
+        :raises ImportError: FastAPI, uvicorn or trustme are not installed.
+        :raises OSError: the port is taken.
+        :raises RuntimeError: it is running already.
+        """
+        if self._listener is not None:
+            raise RuntimeError(f"The emulator is running already, at {self.base_url}.")
+        try:
+            from airflow_partnercenter.emulator.app import build_app
+            from airflow_partnercenter.emulator.listener import Listener
+        except ImportError as error:
+            raise ImportError(
+                f"The emulator needs {error.name}: pip install 'airflow-provider-partnercenter[emulator]'"
+            ) from error
+        self._listener = Listener(self._port)
+        self._tokens = AccessTokens(self.base_url, self._access_token_seconds)
+        self._wire.app = build_app(
+            self.base_url,
+            self._tokens,
+            GeneratedData(self.partner) if self.data == "generated" else DocumentedData(),
+            max_page_size=self._max_page_size,
+            link_form=self._link_form,
+            rotate_refresh_tokens=self._rotate_refresh_tokens,
+            bom=self._bom,
+        )
+        self._listener.serve(self._wire)
+
+    def stop(self) -> None:
+        """Stop answering and give the port back; what arrived stays in ``requests``."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+    @property
+    def base_url(self) -> str:
+        """Address of Partner Center, without a slash at the end."""
+        return f"https://127.0.0.1:{self._running.port}"
+
+    @property
+    def authority(self) -> str:
+        """Address of the login host; clients append the tenant."""
+        return self.base_url
+
+    @property
+    def ca_bundle(self) -> str:
+        """Path of the certificate to trust, a PEM file; gone when the emulator stops."""
+        return str(self._running.ca_bundle)
+
+    @property
+    def _running(self) -> "Listener":
+        """The listener, if there is one."""
+        if self._listener is None:
+            raise RuntimeError("The emulator is not running; use it in a with statement, or call start().")
+        return self._listener
+
+    @property
+    def today(self) -> date:
+        """The emulator's date; may be set, and the generated partner's data moves with it."""
+        return self.partner.today
+
+    @today.setter
+    def today(self, today: date | None) -> None:
+        self.partner.today = today
+
+    @property
+    def requests(self) -> list[Request]:
+        """What has arrived, oldest first."""
+        return self._wire.requests
+
+    @property
+    def token_requests(self) -> list[Request]:
+        """The POSTs to the token endpoint among the requests."""
+        return [request for request in self.requests if request.method == "POST" and _is_token_path(request.path)]
+
+    @property
+    def api_requests(self) -> list[Request]:
+        """The requests to Partner Center among the requests."""
+        return [request for request in self.requests if request.path.startswith(("/v1/", "/partner/v1/"))]
+
+    def answer_next(self, answer: Answer, path: str = "", *, skip: int = 0, times: int = 1) -> None:
+        """Give a scripted answer to the next requests whose path contains ``path``.
+
+        Scripts for the same path are worked off in the order they were given.
+
+        :param skip: let this many such requests through before.
+        :param times: how many requests get the answer.
+        """
+        self._wire.scripts.add(answer, path, skip=skip, times=times)
+
+    def expire_access_tokens(self) -> None:
+        """Let Partner Center refuse every access token handed out so far."""
+        if self._tokens is not None:
+            self._tokens.expire_all()
+
+    def connection(self, **overrides: Any) -> dict[str, Any]:
+        """Return the Airflow connection; its JSON text is a value for ``AIRFLOW_CONN_…``.
+
+        :param overrides: ``conn_type``, ``host``, ``login`` and ``password`` replace these, any other name goes into
+            ``extra``; None removes the name.
+        """
+        fields: dict[str, Any] = {
+            "conn_type": "partner_center",
+            "host": self.base_url,
+            "login": self.client_id,
+            "password": self.client_secret,
+        }
+        extra: dict[str, Any] = {
+            "tenant_id": self.tenant_id,
+            "refresh_token": self.refresh_token,
+            "authority": self.authority,
+            "ca_bundle": self.ca_bundle,
+        }
+        for name, value in overrides.items():
+            part = fields if name in fields else extra
+            part[name] = value
+        kept = {name: value for name, value in fields.items() if value is not None}
+        return kept | {"extra": {name: value for name, value in extra.items() if value is not None}}
+
+
+def _is_token_path(path: str) -> bool:
+    """Whether a path is that of the token endpoint, v1 or v2."""
+    return path.endswith(("/oauth2/v2.0/token", "/oauth2/token"))
