@@ -29,10 +29,11 @@ format: .venv/dev.installed ## Format the code
 	$(BIN)/ruff format .
 
 requirements: .venv/dev.installed ## Compile requirements/*.txt anew: names, versions and hashes, no index
-	$(UV) pip compile pyproject.toml --group dev --all-extras --universal --generate-hashes --upgrade \
+	$(UV) pip compile pyproject.toml --group dev --extra emulator --extra reports --universal --generate-hashes --upgrade \
 		--no-header --no-annotate --output-file requirements/dev.txt
-	$(UV) pip compile pyproject.toml --group demo --all-extras --universal --generate-hashes --upgrade \
+	$(UV) pip compile pyproject.toml --group demo --extra emulator --extra reports --universal --generate-hashes --upgrade \
 		--no-header --no-annotate --constraint requirements/dev.txt --output-file requirements/demo.txt
+	awk '/^uv==/ {uv = 1} uv {print} uv && !/\\$$/ {exit}' requirements/dev.txt >requirements/bootstrap.txt
 
 clean: ## Remove what the other commands made
 	rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

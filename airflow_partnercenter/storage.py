@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol, Self, cast
 
@@ -23,6 +22,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError, TransportError
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 FILE_FORMATS = ("parquet", "csv", "json", "jsonl")
@@ -31,6 +31,7 @@ PROCESSED_DATE = "{processed_date}"
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)")
 _AZURE_HOST = re.compile(r"(?P<container>[^@/]+)@(?P<account>[^./]+)\.(dfs|blob)\.core\.[^/]+/(?P<key>.*)")
+_LOCAL_SCHEMES = ("file://", "local://")
 _ROWS_PER_GROUP = 100_000
 
 
@@ -89,36 +90,10 @@ class Destination:
             )
         return type(self)(self.uri.replace(PROCESSED_DATE, processed_date), self.file_format, self.compressed)
 
-    @cached_property
-    def path(self) -> ObjectStoragePath:
-        """The path, its connection checked first: an unknown one would be swallowed by the filesystem layer.
-
-        :raises ConfigurationError: the connection, the scheme or the library for it is not there.
-        """
-        conn_id = _connection_id(self.uri)
-        try:
-            if conn_id:
-                BaseHook.get_connection(conn_id)
-            path = ObjectStoragePath(self.uri)
-            path.fs  # noqa: B018 - attaches the filesystem, which is where a missing library shows
-        except AirflowNotFoundException:
-            raise ConfigurationError(
-                f"destination {self.uri} names connection {conn_id!r}, which does not exist: create it, or write "
-                "scheme://connection@bucket/key with one that does."
-            ) from None
-        except (ImportError, ValueError) as error:
-            raise ConfigurationError(f"destination {self.uri} cannot be opened: {error}") from error
-        return path
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the file lies on a disk of this machine."""
-        return self.uri.startswith(("file://", "local://"))
-
     def exists(self) -> bool:
         """Return whether there is something at the destination."""
         with _storage_errors(self.uri):
-            return bool(self.path.exists())
+            return bool(open_path(self.uri).exists())
 
 
 class SpooledFile:
@@ -172,11 +147,38 @@ class SpooledFile:
         :raises ConfigurationError: the bucket or container does not exist, or writing is not allowed.
         :raises TransportError: the store failed; what was there before is untouched.
         """
-        with _storage_errors(destination.uri):
-            if destination.is_local:
-                _put_local(self.path, Path(destination.path.path))
-            else:
-                _put_remote(self.path, destination.path)
+        _put(self.path, destination.uri)
+
+
+def write_whole(uri: str, content: bytes) -> None:
+    """Write a small file, such as a report, whole or not at all; replaces what is there.
+
+    :param uri: ``scheme://[connection@]bucket/key`` or ``file:///path``.
+    :raises ConfigurationError: the URI cannot work, or the bucket or container does not exist.
+    :raises TransportError: the store failed; what was there before is untouched.
+    """
+    _check_uri(uri)
+    with tempfile.TemporaryDirectory(prefix="partner-center-") as folder:
+        spool = Path(folder, "spool")
+        spool.write_bytes(content)
+        _put(spool, uri)
+
+
+def read_snapshots(folder_uri: str) -> "dict[str, pd.DataFrame]":
+    """Return the Parquet files of a folder by name, oldest name first; empty if there is no such folder.
+
+    :return: frames with nullable dtypes: a missing count is ``<NA>``.
+    """
+    import pandas as pd
+
+    folder = open_path(f"{folder_uri.rstrip('/')}/")
+    with _storage_errors(folder_uri):
+        files = sorted(folder.glob("*.parquet"), key=lambda file: file.name) if folder.exists() else []
+        frames = {}
+        for file in files:
+            with file.open("rb") as stream:
+                frames[file.name] = pd.read_parquet(stream, dtype_backend="numpy_nullable")
+    return frames
 
 
 class _Writer(Protocol):
@@ -270,6 +272,39 @@ def _json_rows(batch: "pa.RecordBatch") -> Iterator[bytes]:
     from airflow_partnercenter.rows import to_rows
 
     return map(msgspec.json.encode, to_rows(batch))
+
+
+def open_path(uri: str) -> ObjectStoragePath:
+    """Return the path of a URI, its connection checked first: the filesystem layer swallows an unknown one.
+
+    :raises ConfigurationError: the connection, the scheme or the library for it is not there.
+    """
+    conn_id = _connection_id(uri)
+    try:
+        if conn_id:
+            BaseHook.get_connection(conn_id)
+        path = ObjectStoragePath(uri)
+        path.fs  # noqa: B018 - attaches the filesystem, which is where a missing library shows
+    except AirflowNotFoundException:
+        raise ConfigurationError(
+            f"{uri} names connection {conn_id!r}, which does not exist: create it, or write "
+            "scheme://connection@bucket/key with one that does."
+        ) from None
+    except (ImportError, ValueError) as error:
+        raise ConfigurationError(
+            f"{uri} cannot be opened ({error}): check the scheme, and install what it needs, such as "
+            "'airflow-provider-partnercenter[s3]', [azure] or [gcs]."
+        ) from error
+    return path
+
+
+def _put(spool: Path, uri: str) -> None:
+    target = open_path(uri)
+    with _storage_errors(uri):
+        if uri.startswith(_LOCAL_SCHEMES):
+            _put_local(spool, Path(target.path))
+        else:
+            _put_remote(spool, target)
 
 
 def _put_local(spool: Path, target: Path) -> None:

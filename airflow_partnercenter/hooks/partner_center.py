@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseHook
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException, BaseHook
 
 from airflow_partnercenter.connection import CONNECTION_FIELDS, CONNECTION_NAME, CONNECTION_TYPE, read_connection
-from airflow_partnercenter.exceptions import PartnerCenterError
+from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError
 from airflow_partnercenter.get_provider_info import FIELD_BEHAVIOUR
 
 if TYPE_CHECKING:
@@ -105,7 +105,14 @@ class PartnerCenterHook(BaseHook):
         return _client(self._settings(), patient=True)
 
     def _settings(self) -> "ConnectionSettings":
-        return read_connection(self.get_connection(self.partner_center_conn_id))
+        try:
+            connection = self.get_connection(self.partner_center_conn_id)
+        except AirflowNotFoundException:
+            raise ConfigurationError(
+                f"Connection {self.partner_center_conn_id!r} does not exist: create one of type {CONNECTION_NAME} by "
+                "that name, or name another one by partner_center_conn_id."
+            ) from None
+        return read_connection(connection)
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperat
 
 from airflow_partnercenter.exceptions import ConfigurationError, EmptyResultError, ResultTooLargeError
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook, failing_fast
-from airflow_partnercenter.storage import Destination, SpooledFile
+from airflow_partnercenter.storage import Destination, SpooledFile, open_path
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -174,6 +174,7 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
             self._check_choice("on_empty", ("allow", "skip", "fail"))
             self._check_choice("if_exists", ("replace", "skip", "fail"))
             destination = Destination.parse(self.destination, self.file_format)
+            open_path(destination.uri)
             if destination.is_final:
                 self._meet_existing(destination)
             return read_again_on_doubt(lambda: self._write(destination))

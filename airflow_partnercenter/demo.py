@@ -1,0 +1,141 @@
+"""The demo: the sample report DAG, run by Airflow itself for a month of days, against the emulator."""
+
+import json
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import airflow_partnercenter
+
+_DAG_ID = "partner_center_licenses_report"
+#: Tasks that only the last day needs.
+_ONLY_AT_THE_END = "write_report"
+
+
+def run_demo(folder: Path, *, days: int = 30) -> int:
+    """Build everything below ``folder``, print what happens, the licence table and the report's path.
+
+    Running it again in the same folder starts from an empty lake and gives the same report.
+
+    :param days: how many daily runs to make up, at least 1.
+    :return: 0, or 1 if a step failed; the log says why.
+    """
+    from airflow_partnercenter.emulator import Emulator
+
+    began = time.monotonic()
+    folder = folder.resolve()
+    lake, log = folder / "lake", folder / "airflow.log"
+    folder.mkdir(parents=True, exist_ok=True)
+    _empty(lake)
+    log.unlink(missing_ok=True)
+    today = datetime.now(UTC).date()
+    _say("Starting the local Partner Center (a made-up partner; TLS and sign-in included)")
+    with Emulator(today=today) as emulator:
+        print(f"    {emulator.base_url}, trusted through {emulator.ca_bundle}")
+        _set_environment(folder, json.dumps(emulator.connection()))
+        try:
+            _say("Preparing Airflow (SQLite)")
+            with _output_to(log):
+                _airflow("db", "migrate")
+            _say(f"Running DAG {_DAG_ID} in Airflow, once for each of the last {days} days")
+            for age in reversed(range(days)):
+                day = emulator.today = today - timedelta(days=age)
+                with _output_to(log):
+                    _run_dag(day, lake.as_uri(), with_report=day == today)
+                _progress(day, days - age, days)
+        except (Exception, SystemExit) as error:  # Airflow's commands end with either
+            print(f"\nThe demo failed: {error}\nAirflow's own words are in {log}", file=sys.stderr)
+            return 1
+    _show(lake)
+    _say(f"Done in {time.monotonic() - began:.0f} s. Open the report in a browser:")
+    print(f"    {lake / 'licenses_report.html'}")
+    return 0
+
+
+def _set_environment(folder: Path, connection: str) -> None:
+    """Set Airflow up before its first import, which reads all this once."""
+    os.environ |= {
+        "AIRFLOW_HOME": str(folder / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(_sample_dags()),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder / 'airflow' / 'airflow.db'}",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        "AIRFLOW_CONN_PARTNER_CENTER_DEFAULT": connection,
+    }
+    warnings.simplefilter("ignore")
+
+
+def _sample_dags() -> Path:
+    """Return the folder of the sample DAGs: inside an installed package, beside it in a checkout."""
+    package = Path(airflow_partnercenter.__file__).parent
+    installed = package / "example_dags"
+    return installed if installed.is_dir() else package.parent / "dags"
+
+
+def _run_dag(day: date, lake: str, *, with_report: bool) -> None:
+    at = datetime(day.year, day.month, day.day, tzinfo=UTC).isoformat()
+    leave_out = [] if with_report else ["--mark-success-pattern", _ONLY_AT_THE_END]
+    _airflow("dags", "test", _DAG_ID, at, "--conf", json.dumps({"lake": lake}), *leave_out)
+
+
+def _airflow(*arguments: str) -> None:
+    """Run an ``airflow`` command in this process: after the first, each costs a fraction of a second.
+
+    :raises SystemExit: the command failed.
+    """
+    from airflow.cli.cli_parser import get_parser
+
+    parsed = get_parser().parse_args(arguments)
+    parsed.func(parsed)
+
+
+@contextmanager
+def _output_to(log: Path) -> Iterator[None]:
+    """Send what this process prints, Airflow's loggers included, to a file."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for number, original in enumerate(saved, start=1):
+                os.dup2(original, number)
+                os.close(original)
+
+
+def _show(lake: Path) -> None:
+    from airflow_partnercenter.reports import build_license_report
+    from airflow_partnercenter.storage import read_snapshots
+
+    snapshots = read_snapshots((lake / "licenses_deployment").as_uri())
+    partner = read_snapshots((lake / "partner_licenses_deployment").as_uri())
+    _say(f"{len(snapshots)} snapshots in {lake / 'licenses_deployment'}, one Parquet file per processed date")
+    print(f"\n{build_license_report(snapshots, partner).to_text()}\n")
+
+
+def _empty(lake: Path) -> None:
+    """Remove what an earlier demo wrote, and nothing else."""
+    for pattern in ("*/*.parquet", "licenses_report.html"):
+        for file in lake.glob(pattern):
+            file.unlink()
+
+
+def _progress(day: date, done: int, days: int) -> None:
+    if sys.stdout.isatty():
+        print(f"\r    {day}  {done}/{days}", end="\n" if done == days else "", flush=True)
+    elif done in (1, days):
+        print(f"    {day}  {done}/{days}", flush=True)
+
+
+def _say(sentence: str) -> None:
+    print(f"==> {sentence}", flush=True)

@@ -1,0 +1,46 @@
+"""The demo as a newcomer meets it: one command, in a process and a home of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+
+@pytest.fixture(scope="module")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the demo keeps its files."""
+    return tmp_path_factory.mktemp("demo") / ".demo"
+
+
+def run_demo(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the demo's command for three days, without any setting of this test run."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    environment["HOME"] = str(folder.parent)
+    command = [
+        str(Path(sys.executable).with_name("airflow-partnercenter")),
+        "demo",
+        "--days",
+        "3",
+        "--folder",
+        str(folder),
+    ]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
+
+
+@pytest.mark.parametrize("which", ["first", "second"])
+def test_demo_prints_the_table_and_the_path_of_the_report(demo_folder: Path, which: str) -> None:
+    """It exits 0, the first time and again, and what it prints is what lies in the lake."""
+    finished = run_demo(demo_folder)
+
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr == ""
+    report = demo_folder / "lake" / "licenses_report.html"
+    assert finished.stdout.rstrip().endswith(str(report))
+    snapshots = sorted((demo_folder / "lake" / "licenses_deployment").glob("*"))
+    assert len(snapshots) == 3
+    sold = pd.read_parquet(snapshots[-1])["licenses_sold"].sum()
+    assert f"{sold:,}" in finished.stdout
+    assert f"{sold:,}" in report.read_text()

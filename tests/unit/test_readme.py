@@ -1,0 +1,130 @@
+"""Every code block of the README does what it says."""
+
+import json
+import re
+import subprocess
+import sys
+import textwrap
+import zipfile
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from airflow_partnercenter.emulator import Emulator
+from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
+
+REPOSITORY = Path(__file__).parents[2]
+README = (REPOSITORY / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def block(language: str, containing: str) -> str:
+    """Return the one block of a language that contains a text."""
+    [found] = [code for name, code in BLOCKS if name == language and containing in code]
+    return found
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    """The partner whose numbers the README prints."""
+    with Emulator(today=date(2026, 11, 22)) as running:
+        yield running
+
+
+@pytest.fixture
+def hook(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> PartnerCenterHook:
+    """The default connection leads to that partner."""
+    monkeypatch.setenv("AIRFLOW_CONN_PARTNER_CENTER_DEFAULT", json.dumps(emulator.connection()))
+    return PartnerCenterHook()
+
+
+def test_no_block_is_left_out() -> None:
+    """A block added to the README needs a test here."""
+    assert sorted(name for name, _ in BLOCKS) == ["json", "python", "python", "python", "sh", "sh", "sh", "text"]
+
+
+@pytest.mark.parametrize("command", ["make demo", "make test"])
+def test_make_commands_exist(command: str) -> None:
+    """The printed commands are targets of the Makefile; tests/system runs what is behind the demo."""
+    block("sh", command)
+    finished = subprocess.run(
+        [*command.split(), "--dry-run"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert {"make demo": "airflow-partnercenter demo", "make test": "pytest"}[command] in finished.stdout
+
+
+def test_wheel_carries_the_printed_name_and_all_it_needs(tmp_path: Path) -> None:
+    """The name that the README has pip install is the wheel's, and the wheel holds DAGs, template and bodies."""
+    name = block("sh", "pip install").split()[-1]
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    subprocess.run(build, cwd=REPOSITORY, capture_output=True, check=True)
+
+    [wheel] = tmp_path.glob("*.whl")
+    assert wheel.name.startswith(name.replace("-", "_") + "-")
+    inside = zipfile.ZipFile(wheel).namelist()
+    for needed in (
+        "py.typed",
+        "example_dags/partner_center_licenses_report.py",
+        "reports/templates/licenses.html.jinja",
+        "emulator/documented/partner_licenses_deployment.wire.bin",
+    ):
+        assert f"airflow_partnercenter/{needed}" in inside
+    assert {path.split("/")[0] for path in inside if ".dist-info/" not in path} == {"airflow_partnercenter"}
+
+
+def test_dag_is_the_sample_dag() -> None:
+    """The printed DAG is the one in dags/, which tests/dags runs."""
+    sample = (REPOSITORY / "dags" / "partner_center_licenses_to_xcom.py").read_text()
+    between = re.search(r"# \[START readme\]\n(.*)# \[END readme\]", sample, re.DOTALL)
+    assert between
+    assert block("python", "with DAG(") == between[1]
+
+
+def test_printed_rows_are_the_rows(hook: PartnerCenterHook) -> None:
+    """The JSON below the DAG is what its first task returns."""
+    assert json.loads(block("json", "licenses_sold")) == hook.list_licenses("partner_licenses_deployment")
+
+
+def test_storage_operator_as_printed_writes_the_printed_rows(hook: PartnerCenterHook, tmp_path: Path) -> None:
+    """The second example runs, and the rows printed below it are the first five of its file."""
+    import pandas as pd
+
+    code = block("python", "ToObjectStorageOperator(").replace("file:///tmp/partner_center", tmp_path.as_uri())
+    names: dict[str, object] = {}
+    exec(code.replace("\nPartnerCenter", "\noperator = PartnerCenter", 1), names)  # noqa: S102 - our own README
+    returned = names["operator"].execute({})  # type: ignore[attr-defined]
+
+    assert returned["uri"] == f"{tmp_path.as_uri()}/licenses_deployment/2026-11-21.parquet"
+    frame = pd.read_parquet(tmp_path / "licenses_deployment" / "2026-11-21.parquet")
+    columns = ["customer_name", "product_name", "licenses_sold", "licenses_deployed", "processed_date_time"]
+    assert block("text", "customer_name").rstrip("\n") == frame[columns].head().to_string(index=False)
+
+
+def test_printed_test_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example test of a user's own DAG passes."""
+    names: dict[str, object] = {}
+    exec(block("python", "def test_my_dag"), names)  # noqa: S102 - our own README
+    names["test_my_dag_reads_licenses"](monkeypatch)  # type: ignore[operator]
+
+
+def test_resources_page_lists_the_declared_fields() -> None:
+    """docs/resources.md has a row for each declared field, and none more."""
+    from airflow_partnercenter.api.resources import RESOURCES
+
+    page = (REPOSITORY / "docs" / "resources.md").read_text()
+    for name, resource in RESOURCES.items():
+        section = page.split(f"## `{name}`", 1)[1].split("\n## ", 1)[0]
+        rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| ([\w ]+) \|$", section, re.MULTILINE)
+        assert rows == [(field.column, field.wire, field.kind.value) for field in resource.fields]
+
+
+def test_report_page_example_runs() -> None:
+    """The example of docs/report.md makes a page from one row."""
+    [code] = re.findall(
+        r"^```python\n(.*?)^```$", (REPOSITORY / "docs" / "report.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    names: dict[str, object] = {}
+    exec(textwrap.dedent(code), names)  # noqa: S102 - our own page
+    assert "TEST COMPANY" in str(names["page"])
