@@ -28,8 +28,8 @@ class _Protocol(H11Protocol):
         self.app_state = {**self.app_state, "transport": transport}
 
     def shutdown(self) -> None:
-        super().shutdown()
-        # a client that keeps its connection open for later would hold up the end: TLS waits for its good-bye
+        # A polite end waits for each client's good-bye, which TLS wants and an idle client never says. Not both: after
+        # two calls of close() asyncio's TLS transport forgets its connection, and abort() does nothing.
         self.transport.abort()
 
 

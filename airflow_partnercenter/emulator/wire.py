@@ -15,7 +15,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-HANG_UP_SECONDS = 5
+HANG_UP_SECONDS = 1
 
 
 class Wire:
@@ -107,9 +107,12 @@ def _replay(body: bytes) -> Receive:
 
 async def _hang_up(scope: Scope, receive: Receive) -> None:
     """Close the connection in the middle of everything."""
-    scope["state"]["transport"].close()
+    transport = scope["state"]["transport"]
+    transport.close()
     # the server reports an application that ends without an answer, unless the connection is known to be gone
-    await _has_left(receive, HANG_UP_SECONDS)
+    if not await _has_left(receive, HANG_UP_SECONDS):
+        transport.abort()
+        await _has_left(receive, HANG_UP_SECONDS)
 
 
 async def _has_left(receive: Receive, seconds: float) -> bool:

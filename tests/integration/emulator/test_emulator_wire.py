@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 import time
 from pathlib import Path
@@ -51,11 +52,11 @@ def test_scripted_answer_comes_once_and_then_all_is_normal(caller):
 
 
 def test_scripted_answers_skip_repeat_and_queue(caller):
-    """One request passes, two are refused, then the next script has its turn."""
-    caller.emulator.answer_next(Answer(status=503), path=PATH, skip=1, times=2)
+    """Two requests pass, two are refused, then the next script has its turn."""
+    caller.emulator.answer_next(Answer(status=503), path=PATH, skip=2, times=2)
     caller.emulator.answer_next(Answer(status=500, body="oops"), path=PATH)
     token = caller.token()
-    assert [caller.get(PATH, token).status_code for _ in range(5)] == [200, 503, 503, 500, 200]
+    assert [caller.get(PATH, token).status_code for _ in range(6)] == [200, 200, 503, 503, 500, 200]
 
 
 def test_scripted_answer_for_the_token_endpoint(caller):
@@ -130,6 +131,17 @@ def test_parallel_requests_are_all_answered_and_recorded(caller):
     assert {request.query["skip"] for request in caller.emulator.api_requests} == {str(5 * n) for n in range(12)}
 
 
+def test_answers_on_an_open_connection_do_not_wait_for_the_network(shared):
+    """Nagle's algorithm is off: with it, each answer would wait 40 ms for a confirmation of its headers."""
+    durations = []
+    with requests.Session() as session:
+        for _ in range(10):
+            started = time.monotonic()
+            session.get(f"{shared.emulator.base_url}{PATH}", verify=shared.emulator.ca_bundle, timeout=5)
+            durations.append(time.monotonic() - started)
+    assert min(durations) < 0.03
+
+
 def test_stop_is_quick_and_frees_port_and_certificate(capfd):
     """Even with a connection kept open and a request waiting; nothing is printed, and the record stays."""
     emulator = Emulator()
@@ -151,6 +163,29 @@ def test_stop_is_quick_and_frees_port_and_certificate(capfd):
     assert not Path(bundle).parent.exists()
     assert len(emulator.requests) == 2
     assert "".join(capfd.readouterr()) == ""
+
+
+def test_stop_is_quick_after_a_failure_too(caller, capfd):
+    """A connection that is half closed, because the application failed, does not hold up the end."""
+    caller.emulator.partner.rows = None  # any use of it is a failure
+    answer = caller.get("/v1/analytics/licenses/usage")
+    started = time.monotonic()
+    caller.emulator.stop()
+    assert answer.status_code == 500
+    assert time.monotonic() - started < 1
+    assert "Cancel" not in capfd.readouterr().err
+
+
+def test_client_that_does_not_hang_up_is_cut_off(caller):
+    """A connection to be broken ends even if the client says nothing more."""
+    caller.emulator.answer_next(Answer(close=True))
+    context = ssl.create_default_context(cafile=caller.emulator.ca_bundle)
+    address = ("127.0.0.1", urlsplit(caller.emulator.base_url).port)
+    with socket.create_connection(address, 5) as plain, context.wrap_socket(plain, server_hostname="127.0.0.1") as tls:
+        tls.sendall(b"GET /v1/customers HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert tls.recv(100) == b""
+        time.sleep(1.5)
+        assert len(caller.emulator._listener._server.server_state.connections) == 0
 
 
 def test_stop_happens_once():

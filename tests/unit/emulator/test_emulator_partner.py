@@ -26,6 +26,13 @@ def test_same_seed_gives_the_same_partner(partner):
     assert other.customers == partner.customers
 
 
+def test_a_known_day_has_known_totals(partner):
+    """The story is anchored on the calendar: what a demo showed once, it shows in every later release."""
+    rows = partner.rows("deployment", date(2026, 2, 25))
+    totals = (sum(row["licensesSold"] for row in rows), sum(row["licensesDeployed"] for row in rows))
+    assert (len(rows), *totals) == (192, 4378, 2914)
+
+
 def test_other_seed_gives_another_partner(partner):
     """The seed decides the customers' ids and the numbers."""
     other = Partner(1, 40, 60, TODAY)
