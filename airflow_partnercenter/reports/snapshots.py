@@ -64,7 +64,7 @@ def _typed_licenses(frame: pd.DataFrame) -> pd.DataFrame:
     texts = {name: _text(frame, name) for name in LICENSE_TEXTS}
     # The service writes GUIDs in upper case in one resource and in lower case in others.
     texts["customer_tenant_id"] = texts["customer_tenant_id"].str.lower()
-    texts["product_id"] = texts["product_id"]
+    texts["product_id"] = texts["product_id"].str.lower()
     sold, deployed = _count(frame, "licenses_sold"), _count(frame, "licenses_deployed")
     unused = sold - deployed
     return pd.DataFrame(

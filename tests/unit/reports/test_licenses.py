@@ -1,18 +1,15 @@
 """The tables of the licence report, recomputed row by row in plain Python."""
 
-from collections import defaultdict
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
-from conftest import LAST_DAY, Lake, license_frame, license_row, partner_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_partnercenter.reports import LicenseReport, build_license_report
+from tests.unit.reports.lake import LAST_DAY, Lake, Rows, chosen, expected, license_frame, license_row, partner_frame
 
-Rows = list[dict[str, Any]]
 DAYS = [datetime(2026, 11, day, 3, 25, tzinfo=UTC) for day in (18, 19, 20)]
 PARTS = ("by_service", "by_product", "by_customer")
 MEASURES = ("licenses_sold", "licenses_deployed", "licenses_unused")
@@ -21,32 +18,6 @@ MEASURES = ("licenses_sold", "licenses_deployed", "licenses_unused")
 def build(*files: Rows) -> LicenseReport:
     """Build a report of files of rows, the oldest first."""
     return build_license_report({f"{number:02}.parquet": license_frame(rows) for number, rows in enumerate(files)})
-
-
-def chosen(files: dict[str, Rows]) -> dict[tuple[str, date], Rows]:
-    """Return the rows of each service and date from the newest file that holds them, by loops alone."""
-    result: dict[tuple[str, date], Rows] = {}
-    for name in sorted(files):
-        found: dict[tuple[str, date], Rows] = defaultdict(list)
-        for row in files[name]:
-            found[row["service_code"], row["processed_date_time"].date()].append(row)
-        result.update(found)
-    return result
-
-
-def expected(files: dict[str, Rows], *keys: str) -> dict[tuple[str, ...], list[int]]:
-    """Return key -> [sold, deployed, unused, change of each], of rows that have all their counts."""
-    rows, result = chosen(files), defaultdict(lambda: [0] * 6)
-    for service in {service for service, _ in rows}:
-        days = sorted(day for code, day in rows if code == service)
-        for day, sign in zip(days[-1:-3:-1], (1, -1), strict=False):
-            for row in rows[service, day]:
-                numbers = row["licenses_sold"], row["licenses_deployed"]
-                total = result[tuple(str(row[key]).lower() for key in keys)]
-                for place, number in enumerate((*numbers, numbers[0] - numbers[1])):
-                    total[place] += number * (sign == 1)
-                    total[place + 3] += sign * number * (len(days) > 1)
-    return dict(result)
 
 
 def actual(table: pd.DataFrame, *keys: str) -> dict[tuple[str, ...], list[int]]:

@@ -8,12 +8,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import LAST_DAY, Lake, license_frame, license_row, partner_frame
-from test_licenses import expected
 
 from airflow_partnercenter.reports import LicenseReport, build_license_report
 from airflow_partnercenter.reports.charts import wrap
 from airflow_partnercenter.reports.formats import MINUS, UNKNOWN, count, day, percent, signed
+from tests.unit.reports.lake import LAST_DAY, Lake, expected, license_frame, license_row, partner_frame
 
 VOID = {"meta", "link"}
 EVIL = "<script>alert(1)</script> & \"quoted\" $x^2$ 'n' \x07漢字"
