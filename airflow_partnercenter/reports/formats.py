@@ -33,6 +33,11 @@ def percent(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:,.1f}%".replace("-", MINUS)
 
 
+def served_percent(value: float | None) -> str:
+    """Return percent points of the service's own with all the decimals it served."""
+    return UNKNOWN if value is None else f"{value:,}%".replace("-", MINUS)
+
+
 def signed(value: float | None, decimals: int = 0) -> str:
     """Return a change with its sign; ±0 where it rounds to nothing."""
     if value is None:

@@ -35,7 +35,12 @@ def render(report: "LicenseReport", *, title: str, generated_at: datetime | None
         lstrip_blocks=True,
     )
     environment.filters.update(
-        count=formats.count, percent=formats.percent, signed=formats.signed, day=formats.day, plural=formats.plural
+        count=formats.count,
+        percent=formats.percent,
+        served_percent=formats.served_percent,
+        signed=formats.signed,
+        day=formats.day,
+        plural=formats.plural,
     )
     html: str = environment.get_template("licenses.html.jinja").render(
         title=title, generated_at=_minute(generated_at), charts=_charts(report), **_content(report)

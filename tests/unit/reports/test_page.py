@@ -192,9 +192,9 @@ def test_a_missing_count_is_a_dash_and_breaks_the_line() -> None:
 
 
 def test_a_legacy_percent_above_100_is_printed_as_served() -> None:
-    """The older percents appear with one decimal, not rescaled."""
+    """The older percents appear with every decimal served, not rescaled."""
     html = build_license_report({}, {"a": partner_frame([("o365", 143.21, 5, LAST_DAY)])}).to_html()
-    assert Page(html).tables["partner"][1][3].strip() == "143.2%"
+    assert Page(html).tables["partner"][1][3].strip() == "143.21%"
 
 
 def test_equal_input_gives_equal_bytes(lake: Lake, report: LicenseReport) -> None:
