@@ -1,0 +1,1 @@
+"""Tests of the provider; nothing in them needs a Partner Center account."""

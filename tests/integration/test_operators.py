@@ -1,0 +1,445 @@
+"""The two operators, from the emulator to XCom and to files."""
+
+import gzip
+import hashlib
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException
+
+from airflow_partnercenter.emulator import Answer, Emulator
+from airflow_partnercenter.exceptions import (
+    AuthenticationError,
+    ConfigurationError,
+    EmptyResultError,
+    IncompleteResultError,
+    ResultTooLargeError,
+    ServiceError,
+    ThrottledError,
+)
+from airflow_partnercenter.operators.partner_center import (
+    PartnerCenterLicensesToObjectStorageOperator,
+    PartnerCenterListLicensesOperator,
+)
+from tests.support.documented import CUSTOMER_ID, ROWS, query_of
+from tests.unit.test_storage import _read_back as read_back
+
+SUFFIXES = ["parquet", "csv", "csv.gz", "json", "json.gz", "jsonl", "jsonl.gz"]
+COMMERCIAL = "/analytics/commercial/"
+BOTH = [PartnerCenterListLicensesOperator, PartnerCenterLicensesToObjectStorageOperator]
+
+
+def _list(**arguments):
+    return PartnerCenterListLicensesOperator(task_id="t", **arguments).execute({})
+
+
+def _store(destination, **arguments):
+    arguments.setdefault("resource", "licenses_deployment")
+    return PartnerCenterLicensesToObjectStorageOperator(task_id="t", destination=str(destination), **arguments).execute(
+        {}
+    )
+
+
+def _total(count: int) -> Answer:
+    return Answer(200, {"Value": [{"licensesSold": 1}], "@nextLink": None, "TotalCount": count})
+
+
+EMPTY = Answer(200, {"Value": [], "@nextLink": None, "TotalCount": 0}, bom=True)
+
+
+@pytest.fixture
+def temp(monkeypatch, tmp_path):
+    """Return a temporary folder of this test's own, to see what is left in it."""
+    folder = tmp_path / "temp"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize("resource", ROWS)
+def test_documented_answer_goes_through_xcom(documented, connect, resource):
+    """What the operator returns survives XCom's JSON unchanged, and is exactly the documented rows."""
+    connect(documented)
+    rows = _list(resource=resource, **query_of(resource))
+    assert json.loads(json.dumps(rows)) == rows == ROWS[resource]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("resource", ROWS)
+def test_documented_answer_goes_into_every_format(documented, connect, tmp_path, resource, suffix):
+    """Every documented body reads back from every format as exactly its rows."""
+    connect(documented)
+    path = tmp_path / f"licenses.{suffix}"
+    described = _store(f"file://{path}", resource=resource, **query_of(resource))
+    if "csv" in suffix:
+        import csv
+
+        text = gzip.decompress(path.read_bytes()).decode() if suffix.endswith("gz") else path.read_text()
+        rows = list(csv.DictReader(text.splitlines()))
+        expected = [
+            {name: "" if value is None else str(value) for name, value in row.items()} | {"additional_fields": ""}
+            for row in ROWS[resource]
+        ]
+        for row in (*rows, *expected):
+            row.update({name: float(row[name]) for name in row if name.endswith("_percent")})
+        assert rows == expected
+    else:
+        assert read_back(path) == ROWS[resource]
+    content = path.read_bytes()
+    times = [row["processed_date_time"] for row in ROWS[resource]]
+    correlation_id = described.pop("correlation_id")
+    assert correlation_id in {request.headers["ms-correlationid"] for request in documented.api_requests}
+    assert described == {
+        "uri": f"file://{path}",
+        "resource": resource,
+        "file_format": suffix.removesuffix(".gz"),
+        "row_count": len(ROWS[resource]),
+        "byte_count": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "processed_date_time": {"min": min(times), "max": max(times)},
+        "columns": [*ROWS[resource][0], "additional_fields"],
+    }
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_second_run_writes_the_same_bytes(documented, connect, tmp_path, suffix):
+    """A re-run of unchanged data changes nothing but the ids."""
+    connect(documented)
+    first = _store(f"file://{tmp_path}/a.{suffix}")
+    second = _store(f"file://{tmp_path}/a.{suffix}")
+    first.pop("correlation_id")
+    second.pop("correlation_id")
+    assert first == second
+    assert json.loads(json.dumps(first)) == first
+
+
+@pytest.mark.parametrize("emulator", [{"customers": 6, "max_page_size": 4}], indirect=True, ids=["pages of four"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_pages_become_one_file(emulator, connect, tmp_path, suffix):
+    """The rows of all pages are in the file, in order, equal to those of the list."""
+    connect(emulator)
+    described = _store(f"file://{tmp_path}/a.{suffix}")
+    rows = _list(resource="licenses_deployment")
+    assert described["row_count"] == len(rows) > 8
+    expected = [(row["product_id"], row["licenses_sold"]) for row in rows]
+    assert [(row["product_id"], row["licenses_sold"]) for row in read_back(tmp_path / f"a.{suffix}")] == expected
+
+
+@pytest.mark.parametrize("emulator", [{"max_page_size": 4}], indirect=True, ids=["pages of four"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("existing", [True, False], ids=["earlier file", "no file"])
+def test_read_that_fails_on_page_two_leaves_everything_as_it_was(emulator, connect, tmp_path, temp, suffix, existing):
+    """The earlier file is the same byte for byte, and no stray file is in its folder or in the temporary one."""
+    connect(emulator)
+    folder = tmp_path / "out"
+    path = folder / f"a.{suffix}"
+    if existing:
+        folder.mkdir()
+        path.write_bytes(b"earlier \x00 bytes")
+    emulator.answer_next(Answer(403, {"code": "2032", "description": "Access denied"}), COMMERCIAL, skip=1, times=9)
+    with pytest.raises(AirflowFailException):
+        _store(f"file://{path}")
+    assert [file.name for file in folder.glob("**/*")] == ([path.name] if existing else [])
+    if existing:
+        assert path.read_bytes() == b"earlier \x00 bytes"
+    assert os.listdir(temp) == []
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_result_that_does_not_add_up_leaves_the_earlier_file(emulator, connect, tmp_path, temp, suffix):
+    """Two doubtful reads are an error that Airflow retries; no short file appears."""
+    connect(emulator)
+    path = tmp_path / f"a.{suffix}"
+    path.write_bytes(b"earlier")
+    emulator.answer_next(_total(5), COMMERCIAL, times=2)
+    with pytest.raises(IncompleteResultError):
+        _store(f"file://{path}")
+    assert path.read_bytes() == b"earlier"
+    assert os.listdir(temp) == []
+    assert len(emulator.api_requests) == 2
+
+
+def test_second_read_that_adds_up_is_the_file(emulator, connect, tmp_path):
+    """After a doubtful read the file holds the rows of the second one alone."""
+    connect(emulator)
+    emulator.answer_next(_total(5), COMMERCIAL)
+    described = _store(f"file://{tmp_path}/a.jsonl")
+    assert described["row_count"] == len(emulator.partner.rows("deployment"))
+    assert len((tmp_path / "a.jsonl").read_text().splitlines()) == described["row_count"]
+
+
+def test_list_over_the_limit_is_refused_with_the_way_out(entra, connect):
+    """Nothing is pushed; the sentence names the storage operator and both sizes."""
+    connect(entra)
+    rows = _list(resource="licenses_deployment")
+    size = len(json.dumps(rows, ensure_ascii=False).encode())
+    assert _list(resource="licenses_deployment", max_xcom_bytes=size) == rows
+    with pytest.raises(AirflowFailException, match="PartnerCenterLicensesToObjectStorageOperator") as caught:
+        _list(resource="licenses_deployment", max_xcom_bytes=size - 1)
+    assert isinstance(caught.value.__cause__, ResultTooLargeError)
+    assert f"{size:,}" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["list", "store"])
+def test_empty_result_is_up_to_on_empty(emulator, connect, tmp_path, kind):
+    """Allow returns it, skip skips, fail fails without a retry; skipping and failing leave the earlier file."""
+    connect(emulator)
+    emulator.answer_next(EMPTY, COMMERCIAL, times=3)
+    path = tmp_path / "a.json"
+
+    def run(on_empty):
+        if kind == "list":
+            return _list(resource="licenses_usage", on_empty=on_empty)
+        return _store(f"file://{path}", resource="licenses_usage", on_empty=on_empty)
+
+    path.write_text("earlier")
+    with pytest.raises(AirflowSkipException):
+        run("skip")
+    with pytest.raises(AirflowFailException) as caught:
+        run("fail")
+    assert isinstance(caught.value.__cause__, EmptyResultError)
+    assert path.read_text() == "earlier"
+    result = run("allow")
+    if kind == "list":
+        assert result == []
+    else:
+        assert result["row_count"] == 0
+        assert result["processed_date_time"] == {"min": None, "max": None}
+        assert json.loads(path.read_text()) == []
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_empty_file_has_its_columns(emulator, connect, tmp_path, suffix):
+    """An empty result that is allowed is a complete file of its format without rows."""
+    connect(emulator)
+    emulator.answer_next(EMPTY, COMMERCIAL)
+    _store(f"file://{tmp_path}/a.{suffix}")
+    assert read_back(tmp_path / f"a.{suffix}") == []
+
+
+def test_existing_file_is_up_to_if_exists(emulator, connect, tmp_path):
+    """Skip and fail send no request to Partner Center and leave the file; replace replaces it."""
+    connect(emulator)
+    path = tmp_path / "a.jsonl"
+    path.write_text("earlier")
+    with pytest.raises(AirflowSkipException):
+        _store(f"file://{path}", if_exists="skip")
+    with pytest.raises(AirflowFailException, match="exists"):
+        _store(f"file://{path}", if_exists="fail")
+    assert path.read_text() == "earlier"
+    assert emulator.requests == []
+    _store(f"file://{path}")
+    assert path.read_text() != "earlier"
+    path.unlink()
+    assert _store(f"file://{path}", if_exists="skip")["row_count"] > 0
+
+
+def test_processed_date_names_the_file(emulator, connect, tmp_path, temp):
+    """The newest day of the rows is the file's name, so a second run on the same data finds its file."""
+    connect(emulator)
+    uri = f"file://{tmp_path}/out/{{processed_date}}.parquet"
+    described = _store(uri)
+    newest = described["processed_date_time"]["max"][:10]
+    assert described["uri"] == f"file://{tmp_path}/out/{newest}.parquet"
+    assert os.listdir(tmp_path / "out") == [f"{newest}.parquet"]
+    with pytest.raises(AirflowSkipException):
+        _store(uri, if_exists="skip")
+    with pytest.raises(AirflowFailException):
+        _store(uri, if_exists="fail")
+    assert os.listdir(temp) == []
+
+
+def test_processed_date_of_an_empty_result_is_one_sentence(emulator, connect, tmp_path):
+    """Without rows there is no date; the sentence says what to set."""
+    connect(emulator)
+    emulator.answer_next(EMPTY, COMMERCIAL)
+    with pytest.raises(AirflowFailException, match="on_empty"):
+        _store(f"file://{tmp_path}/{{processed_date}}.csv")
+    assert os.listdir(tmp_path) == []
+
+
+BAD_DESTINATIONS = [
+    "",
+    "licenses.csv",
+    "/tmp/licenses.csv",  # noqa: S108
+    "file://tmp/licenses.csv",
+    "s3://bucket",
+    "file:///tmp/licenses",
+    "file:///tmp/licenses.parquet.gz",
+    "s3://no_such_connection@bucket/a.csv",
+    "nosuchscheme://bucket/a.csv",
+    "abfs://reports@account.dfs.core.windows.net/a.csv",
+    "file:///proc/no/a.csv",
+]
+
+
+@pytest.mark.parametrize("destination", BAD_DESTINATIONS, ids=repr)
+def test_bad_destination_is_one_sentence(emulator, connect, destination):
+    """What is wrong with the destination and how to write it, as a failure that is not retried."""
+    connect(emulator)
+    with pytest.raises(AirflowFailException) as caught:
+        _store(destination)
+    assert isinstance(caught.value.__cause__, ConfigurationError)
+    assert "\n" not in str(caught.value)
+    if destination != "file:///proc/no/a.csv":
+        assert emulator.requests == [], "a destination that cannot work is found before anything is read"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"resource": "licences"}, ["licences", "licenses_deployment"]),
+        ({"resource": "customer_licenses_usage"}, ["customer_id"]),
+        ({"resource": "customer_licenses_usage", "customer_id": "contoso.com"}, ["customer_id", "GUID"]),
+        ({"resource": "partner_licenses_usage", "group_by": ["serviceCode"]}, ["group_by", "licenses_usage"]),
+        ({"resource": "licenses_usage", "on_empty": "ignore"}, ["on_empty", "allow"]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["list", "store"])
+def test_wrong_argument_is_one_sentence_without_a_request(emulator, connect, tmp_path, arguments, words, kind):
+    """Wrong arguments fail at once, without a retry and before anything is sent."""
+    connect(emulator)
+    with pytest.raises(AirflowFailException) as caught:
+        _list(**arguments) if kind == "list" else _store(f"file://{tmp_path}/a.csv", **arguments)
+    assert isinstance(caught.value.__cause__, ConfigurationError)
+    assert all(word in str(caught.value) for word in words)
+    assert emulator.requests == []
+    assert os.listdir(tmp_path) == []
+
+
+def test_wrong_if_exists_is_one_sentence(entra, connect, tmp_path):
+    """The choices are named."""
+    connect(entra)
+    with pytest.raises(AirflowFailException, match="replace, skip, fail"):
+        _store(f"file://{tmp_path}/a.csv", if_exists="overwrite")
+
+
+@pytest.mark.parametrize("kind", ["list", "store"])
+def test_missing_connection_is_one_sentence_without_a_retry(tmp_path, kind):
+    """A connection that does not exist is named and not tried three times."""
+    missing = {"partner_center_conn_id": "no_such_connection"}
+    with pytest.raises(AirflowFailException, match="no_such_connection") as caught:
+        _list(resource="licenses_usage", **missing) if kind == "list" else _store(f"file://{tmp_path}/a.csv", **missing)
+    assert isinstance(caught.value.__cause__, ConfigurationError)
+
+
+@pytest.mark.parametrize("kind", ["list", "store"])
+def test_error_that_no_retry_heals_fails_the_task_at_once(entra, connect, tmp_path, kind):
+    """A wrong secret is AirflowFailException, with our error as its cause and the same sentence."""
+    connect(entra, password="wrong-secret")
+    with pytest.raises(AirflowFailException) as caught:
+        _list(resource="licenses_usage") if kind == "list" else _store(f"file://{tmp_path}/a.csv")
+    assert isinstance(caught.value.__cause__, AuthenticationError)
+    assert str(caught.value) == str(caught.value.__cause__)
+
+
+def test_expired_refresh_token_fails_the_task_at_once(entra, connect):
+    """Nobody should find the same expired token tried three times."""
+    connect(entra, refresh_token=Emulator.REFRESH_TOKENS["expired"])
+    with pytest.raises(AirflowFailException, match="sign the service account in again"):
+        _list(resource="licenses_usage")
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (Answer(429, {"statusCode": 429}, {"Retry-After": "7200"}), ThrottledError),
+        (Answer(503, "busy", {"Retry-After": "7200"}), ServiceError),
+    ],
+    ids=["429", "503"],
+)
+def test_retriable_error_passes_through(emulator, connect, answer, kind):
+    """Airflow's own retries take over where a later run may succeed; a retry policy can read the wait."""
+    connect(emulator)
+    emulator.answer_next(answer, COMMERCIAL, times=9)
+    with pytest.raises(kind) as caught:
+        _list(resource="licenses_usage")
+    assert caught.value.retry_after_seconds == 7200
+
+
+@pytest.mark.parametrize("operator", BOTH, ids=lambda operator: operator.__name__)
+def test_template_fields_are_attributes(operator):
+    """Airflow renders them by name; each is assigned unchanged."""
+    arguments = {"destination": "x"} if "destination" in operator.template_fields else {}
+    task = operator(task_id="t", resource="{{ a }}", **arguments)
+    assert isinstance(operator.template_fields, tuple)
+    assert all(hasattr(task, name) for name in operator.template_fields)
+    assert task.resource == "{{ a }}"
+
+
+def test_templates_render_without_a_logical_date(entra, connect, tmp_path):
+    """A run started from the UI may have none: run id, parameters and None arguments render all the same."""
+    connect(entra)
+    context = {"run_id": "manual__1", "logical_date": None, "params": {"resource": "licenses_usage", "day": None},
+               "conn": "partner_center_default"}  # fmt: skip
+    task = PartnerCenterLicensesToObjectStorageOperator(
+        task_id="t",
+        resource="{{ params.resource }}",
+        destination=f"file://{tmp_path}/{{{{ run_id }}}}/{{processed_date}}.csv",
+        customer_id=None,
+        filter_expression="{{ '' }}",
+        group_by=["{{ 'serviceCode' }}"],
+        processed_date_time="{{ params.day or '' }}",
+        partner_center_conn_id="{{ conn }}",
+        file_format="{{ '' }}",
+    )
+    task.render_template_fields(context)
+    assert (task.resource, task.customer_id, task.group_by) == ("licenses_usage", None, ["serviceCode"])
+    assert task.destination == f"file://{tmp_path}/manual__1/{{processed_date}}.csv"
+    assert _rendered(task) == {}
+
+
+def _rendered(task) -> dict[str, object]:
+    return {name: value for name in task.template_fields if "{{" in str(value := getattr(task, name))}
+
+
+def test_rendered_operator_runs(entra, connect):
+    """Empty text, as a template renders a missing value, asks for nothing."""
+    connect(entra)
+    task = PartnerCenterListLicensesOperator(
+        task_id="t",
+        resource="{{ 'licenses_' ~ kind }}",
+        filter_expression="{{ missing }}",
+        processed_date_time="{{ missing }}",
+        customer_id="{{ missing }}",
+        partner_center_conn_id="partner_center_{{ name }}",
+    )
+    task.render_template_fields({"kind": "usage", "name": "default", "missing": ""})
+    assert task.execute({}) == _list(resource="licenses_usage")
+
+
+@pytest.mark.parametrize("operator", BOTH, ids=lambda operator: operator.__name__)
+def test_operator_can_be_mapped(operator):
+    """``partial().expand()`` constructs over customers; a misspelt argument is refused there too."""
+    stored = "destination" in operator.template_fields
+    with DAG("d", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+        mapped = operator.partial(
+            task_id="mapped",
+            resource="customer_licenses_usage",
+            on_empty="skip",
+            **{"destination": "file:///tmp/a.csv"} if stored else {},
+        ).expand(customer_id=[CUSTOMER_ID, CUSTOMER_ID.upper()])
+        assert mapped.operator_class is operator
+        with pytest.raises(TypeError):
+            operator.partial(task_id="wrong", customer="x").expand(resource=["licenses_usage"])
+        with pytest.raises(TypeError):
+            operator(task_id="wrong2", resource="licenses_usage", customer="x", destination="x")
+
+
+def test_no_argument_takes_airflows_names():
+    """``retries`` and ``pool`` are Airflow's; ours do not hide them."""
+    task = PartnerCenterListLicensesOperator(task_id="t", resource="licenses_usage", retries=4, pool="p")
+    assert (task.retries, task.pool) == (4, "p")
+
+
+def test_no_secret_in_what_is_pushed_or_rendered(emulator, connect, tmp_path):
+    """Results and rendered fields hold no token."""
+    connect(emulator)
+    described = _store(f"file://{tmp_path}/a.json")
+    token = emulator.api_requests[0].headers["authorization"].removeprefix("Bearer ")
+    pushed = json.dumps(described) + Path(tmp_path / "a.json").read_text()
+    for secret in (emulator.client_secret, emulator.refresh_token, token):
+        assert secret not in pushed

@@ -1,0 +1,1 @@
+"""What tests share: a TLS server of exact bytes, and the documented answers with the rows they must become."""

@@ -1,0 +1,285 @@
+"""Destinations and files: what is refused before the read, and that a file appears whole or not at all."""
+
+import gzip
+import hashlib
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from airflow_partnercenter.api.decoding import RowDecoder
+from airflow_partnercenter.api.resources import RESOURCES
+from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError, TransportError
+from airflow_partnercenter.rows import to_rows
+from airflow_partnercenter.storage import Destination, SpooledFile, read_snapshots, write_whole
+
+RECORDS = [
+    {"customerName": 'Ö, "quoted"\nline', "licensesSold": 2**53 + 1, "processedDateTime": "2018-10-14T00:00:00.1"},
+    {"customerName": "", "licensesSold": None, "new": {"a": 1}},
+    {"customerName": None, "licensesSold": 0},
+]
+DECODER = RowDecoder(RESOURCES["licenses_deployment"])
+
+
+def _write(uri: str, *pages: list[dict]) -> tuple[int, str]:
+    destination = Destination.parse(uri)
+    with SpooledFile(destination, DECODER.schema) as spool:
+        for page in pages:
+            spool.write(DECODER.to_batch(page))
+        described = spool.close()
+        spool.publish(destination)
+    return described
+
+
+@pytest.mark.parametrize(
+    ("uri", "file_format", "compressed"),
+    [
+        ("s3://conn@bucket/a/licenses.parquet", "parquet", False),
+        ("file:///tmp/a.csv", "csv", False),
+        ("file:///tmp/a.CSV.GZ", "csv", True),
+        ("gs://bucket/a.json.gz", "json", True),
+        ("abfs://conn@container/a.b.jsonl", "jsonl", False),
+        ("abfs://conn@container/dt={processed_date}/a.jsonl.gz", "jsonl", True),
+    ],
+)
+def test_format_comes_from_the_suffix(uri, file_format, compressed):
+    """The four formats, text ones also gzipped, whatever the case."""
+    destination = Destination.parse(uri)
+    assert (destination.file_format, destination.compressed) == (file_format, compressed)
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "csv", "json", "jsonl"])
+def test_format_may_be_given_where_the_suffix_is_none(file_format):
+    """A file without a known suffix needs file_format; empty text, as templates render it, is none."""
+    assert Destination.parse("file:///tmp/a.data", file_format).file_format == file_format
+    assert Destination.parse(f"file:///tmp/a.{file_format}", "").file_format == file_format
+    with pytest.raises(ConfigurationError, match="file_format"):
+        Destination.parse("file:///tmp/a.data")
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("", ["destination", "empty"]),
+        ("  ", ["destination", "empty"]),
+        (None, ["destination"]),
+        (5, ["destination"]),
+        ("/data/a.csv", ["scheme", "file:///data/a.csv"]),
+        ("reports/a.csv", ["scheme", "file://"]),
+        ("file://tmp/a.csv", ["three slashes", "file:///tmp/a.csv"]),
+        ("s3://bucket", ["file name"]),
+        ("s3://bucket/", ["file name"]),
+        ("s3://bucket/folder/", ["file name"]),
+        ("s3:///a.csv", ["bucket"]),
+        ("s3://conn@/a.csv", ["bucket"]),
+        ("file:///", ["file name"]),
+        ("file:///tmp/a.txt", [".parquet", "file_format"]),
+        ("file:///tmp/a", [".parquet", "file_format"]),
+        ("file:///tmp/a.parquet.gz", [".gz"]),
+        ("abfs://reports@account.dfs.core.windows.net/a.csv", ["abfs://", "@reports/a.csv", "account"]),
+    ],
+    ids=repr,
+)
+def test_destination_that_cannot_work_is_refused_with_the_way_to_write_it(uri, words):
+    """Each mistake gets one sentence with the right form."""
+    with pytest.raises(ConfigurationError) as caught:
+        Destination.parse(uri)
+    assert all(word in str(caught.value) for word in words)
+    assert "\n" not in str(caught.value)
+
+
+def test_suffix_and_format_must_agree():
+    """A .csv that holds Parquet would fool every reader."""
+    with pytest.raises(ConfigurationError, match="parquet"):
+        Destination.parse("file:///tmp/a.csv", "parquet")
+    with pytest.raises(ConfigurationError, match="jsonl"):
+        Destination.parse("file:///tmp/a", "xml")
+
+
+def test_processed_date_is_filled_in_everywhere():
+    """The placeholder may stand in folder and name; without rows there is no date to take."""
+    destination = Destination.parse("file:///tmp/{processed_date}/a-{processed_date}.csv")
+    assert not destination.is_final
+    assert destination.at("2026-11-20").uri == "file:///tmp/2026-11-20/a-2026-11-20.csv"
+    with pytest.raises(ConfigurationError, match="on_empty"):
+        destination.at(None)
+    final = Destination.parse("file:///tmp/a.csv")
+    assert final.is_final
+    assert final.at(None) == final
+
+
+def _read_back(path: Path) -> list[dict]:
+    """Return the rows of a file as the list operator has them."""
+    content = path.read_bytes()
+    name = path.name.removesuffix(".gz")
+    if path.suffix == ".gz":
+        content = gzip.decompress(content)
+    if name.endswith(".json"):
+        return json.loads(content)
+    if name.endswith(".jsonl"):
+        return [json.loads(line) for line in content.splitlines()]
+    if name.endswith(".parquet"):
+        return [row for batch in pa.parquet.read_table(path).to_batches() for row in to_rows(batch)]
+    types = {field.name: pa.string() if pa.types.is_timestamp(field.type) else field.type for field in DECODER.schema}
+    table = pa.csv.read_csv(
+        pa.BufferReader(content),
+        parse_options=pa.csv.ParseOptions(newlines_in_values=True),
+        convert_options=pa.csv.ConvertOptions(
+            column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False
+        ),
+    )
+    rows = table.to_pylist()
+    for row in rows:
+        if row["additional_fields"] is None:
+            del row["additional_fields"]
+    return rows
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "csv.gz", "json", "json.gz", "jsonl", "jsonl.gz"])
+@pytest.mark.parametrize(
+    "pages", [[RECORDS], [RECORDS[:1], [], RECORDS[1:]], [[]], []], ids=["one", "three", "empty", "none"]
+)
+def test_every_format_reads_back_equal(tmp_path, suffix, pages):
+    """Nulls, empty text, quotes, line breaks, large counts and additional fields survive; so does an empty result."""
+    path = tmp_path / f"a.{suffix}"
+    size, sha256 = _write(f"file://{path}", *pages)
+    expected = [row for page in pages for row in to_rows(DECODER.to_batch(page))]
+    assert _read_back(path) == expected
+    assert (size, sha256) == (path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "csv.gz", "json", "json.gz", "jsonl", "jsonl.gz"])
+def test_same_rows_give_the_same_bytes(tmp_path, suffix):
+    """Neither time nor file name is in the bytes, so that a checksum says whether data changed."""
+    first = _write(f"file://{tmp_path}/a.{suffix}", RECORDS)
+    second = _write(f"file://{tmp_path}/another-name.{suffix}", RECORDS)
+    assert first == second
+
+
+def test_parquet_is_typed(tmp_path):
+    """Types of the schema are in the file: times UTC in microseconds, counts int64."""
+    _write(f"file://{tmp_path}/a.parquet", RECORDS)
+    assert pa.parquet.read_schema(tmp_path / "a.parquet").remove_metadata() == DECODER.schema
+
+
+def test_csv_header_is_the_columns_and_null_differs_from_empty(tmp_path):
+    """A null is bare, an empty text quoted; the header has every column, also without rows."""
+    _write(f"file://{tmp_path}/a.csv", [RECORDS[1]], [RECORDS[2]])
+    header, *rows = (tmp_path / "a.csv").read_text().splitlines()
+    assert header.replace('"', "").split(",") == DECODER.schema.names
+    place = DECODER.schema.names.index("customer_name")
+    assert [row.split(",")[place] for row in rows] == ['""', ""]
+
+
+@pytest.mark.parametrize("name", ["a b.csv", "a%20b.csv", "a#b.csv", "a?b.csv", "ä.csv", "a+b.csv", "[a].csv"])
+def test_local_file_is_called_as_the_destination_says(tmp_path, name):
+    """No character of a local path means anything but itself."""
+    _write(f"file://{tmp_path}/{name}", RECORDS)
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_folders_are_made_and_nothing_else_is_left(tmp_path):
+    """Missing folders are made; the only thing in them is the file."""
+    _write(f"file://{tmp_path}/a/b/c.parquet", RECORDS)
+    assert [path.name for path in tmp_path.rglob("*")] == ["a", "b", "c.parquet"]
+
+
+def test_unpublished_spool_leaves_nothing(tmp_path, monkeypatch):
+    """A failure while writing touches neither the destination nor the temporary folder."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temp"))
+    (tmp_path / "temp").mkdir()
+    target = tmp_path / "out" / "a.csv.gz"
+    spool = SpooledFile(Destination.parse(f"file://{target}"), DECODER.schema)
+    with suppress(RuntimeError), spool:
+        spool.write(DECODER.to_batch(RECORDS))
+        assert os.listdir(tmp_path / "temp")
+        raise RuntimeError
+    assert not target.exists()
+    assert os.listdir(tmp_path / "temp") == []
+
+
+def test_replaced_file_is_never_seen_in_part(tmp_path):
+    """The file is put in place by a rename: an open reader keeps the old one, a new one sees the new one."""
+    path = tmp_path / "a.jsonl"
+    path.write_text("old\n")
+    with path.open() as reader:
+        _write(f"file://{path}", RECORDS)
+        assert reader.read() == "old\n"
+    assert len(_read_back(path)) == len(RECORDS)
+
+
+def test_upper_case_scheme_is_local_too(tmp_path):
+    """A scheme has no case: the file is put in place as safely, or the destination refused."""
+    path = tmp_path / "a.jsonl"
+    path.write_text("old\n")
+    with path.open() as reader:
+        try:
+            _write(f"FILE://{path}", RECORDS)
+        except PartnerCenterError:
+            assert path.read_text() == "old\n"
+        assert reader.read() == "old\n"
+
+
+def test_destination_that_is_a_folder_is_one_sentence(tmp_path):
+    """A folder by the file's name cannot be replaced; it stays, and nothing is left beside it."""
+    (tmp_path / "a.csv").mkdir()
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        _write(f"file://{tmp_path}/a.csv", RECORDS)
+    assert os.listdir(tmp_path) == ["a.csv"]
+
+
+def test_folder_that_is_a_file_is_one_sentence(tmp_path):
+    """A file where a folder should be is named."""
+    (tmp_path / "a").write_text("x")
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        _write(f"file://{tmp_path}/a/b.csv", RECORDS)
+
+
+@pytest.mark.parametrize("uri", ["nosuchscheme://bucket/a.csv", "gs://bucket/a.csv"])
+def test_scheme_without_its_library_is_one_sentence(uri):
+    """An unknown scheme, or one whose library is not installed, is the configuration's fault."""
+    with pytest.raises(ConfigurationError, match="cannot be opened"):
+        _write(uri, RECORDS)
+
+
+def test_unknown_storage_connection_is_one_sentence():
+    """The filesystem layer swallows an unknown connection and would go anonymously to the real service."""
+    with pytest.raises(ConfigurationError, match="no_such_connection"):
+        _write("s3://no_such_connection@bucket/a.csv", RECORDS)
+
+
+def test_small_file_is_written_whole(tmp_path):
+    """A report replaces the one before in one step."""
+    uri = f"file://{tmp_path}/reports/r.html"
+    write_whole(uri, b"one")
+    write_whole(uri, b"two")
+    assert (tmp_path / "reports" / "r.html").read_bytes() == b"two"
+    assert os.listdir(tmp_path / "reports") == ["r.html"]
+    with pytest.raises(ConfigurationError):
+        write_whole("r.html", b"x")
+
+
+def test_snapshots_are_read_in_order_with_nullable_types(tmp_path):
+    """The Parquet files of a folder by name, oldest name first; a missing count is NA, other files are left alone."""
+    for day in ("2026-11-20", "2026-11-18", "2026-11-19"):
+        _write(f"file://{tmp_path}/{day}.parquet", RECORDS)
+    (tmp_path / "notes.txt").write_text("x")
+    frames = read_snapshots(f"file://{tmp_path}")
+    assert list(frames) == ["2026-11-18.parquet", "2026-11-19.parquet", "2026-11-20.parquet"]
+    sold = frames["2026-11-18.parquet"]["licenses_sold"]
+    assert sold.dtype == pd.Int64Dtype()
+    assert sold.isna().tolist() == [False, True, False]
+    assert read_snapshots(f"file://{tmp_path}/none") == {}
+
+
+def test_snapshot_that_is_no_parquet_is_one_of_our_errors(tmp_path):
+    """A damaged file is named."""
+    (tmp_path / "a.parquet").write_bytes(b"no parquet")
+    with pytest.raises(TransportError, match=str(tmp_path)):
+        read_snapshots(f"file://{tmp_path}")
