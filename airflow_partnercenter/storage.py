@@ -176,7 +176,7 @@ def read_snapshots(folder_uri: str) -> "dict[str, pd.DataFrame]":
         files = sorted(folder.glob("*.parquet"), key=lambda file: file.name) if folder.exists() else []
         frames = {}
         for file in files:
-            with file.open("rb") as stream:
+            with file.open("rb") as stream:  # type: ignore[no-untyped-call]
                 frames[file.name] = pd.read_parquet(stream, dtype_backend="numpy_nullable")
     return frames
 

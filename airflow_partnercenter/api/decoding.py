@@ -48,11 +48,13 @@ class Page:
     :param records: rows as served.
     :param stated_total: ``TotalCount`` or ``totalCount``, if stated.
     :param next_link: where the next page is; None on the last.
+    :param customer_id: whose rows these are, where the request named a customer.
     """
 
     records: list[dict[str, Any]]
     stated_total: int | None
     next_link: NextLink | None
+    customer_id: str | None = None
 
 
 def decode_page(body: bytes) -> Page:
@@ -85,29 +87,29 @@ class RowDecoder:
     """Types the records of one read.
 
     :param resource: whose declaration decides columns and types.
-    :param customer_id: fills ``customer_id`` where the service leaves it out, as it does for one customer's rows.
     """
 
-    def __init__(self, resource: Resource, customer_id: str | None = None) -> None:
+    def __init__(self, resource: Resource) -> None:
         self.schema = schema_of(resource)
         self._resource = resource
-        self._customer_id = customer_id
         self._known = {name for field in resource.fields for name in (field.wire, *field.aliases)} | {"attributes"}
         self._named: set[str] = set()
 
-    def to_batch(self, records: Sequence[dict[str, Any]], rows_before: int = 0) -> pa.RecordBatch:
-        """Return the records as one batch, order kept. What the service left out is null, never 0.
+    def to_batch(self, page: Page, rows_before: int = 0) -> pa.RecordBatch:
+        """Return the page's records as one batch, order kept. What the service left out is null, never 0.
+
+        ``customer_id`` is filled from the request, as the service leaves it out of one customer's rows.
 
         :param rows_before: rows of earlier pages, so that an error names the row of the whole result.
         :raises ResponseFormatError: a value is not of the declared kind; nothing is guessed.
         """
-        columns = [self._column(field, records, rows_before) for field in self._resource.fields]
-        return pa.RecordBatch.from_arrays([*columns, self._additional(records)], schema=self.schema)
+        columns = [self._column(field, page, rows_before) for field in self._resource.fields]
+        return pa.RecordBatch.from_arrays([*columns, self._additional(page.records)], schema=self.schema)
 
-    def _column(self, field: Field, records: Sequence[dict[str, Any]], rows_before: int) -> pa.Array:
-        values = [_value(record, field) for record in records]
-        if field.column == "customer_id" and self._customer_id:
-            values = [self._customer_id if value is None else value for value in values]
+    def _column(self, field: Field, page: Page, rows_before: int) -> pa.Array:
+        values = [_value(record, field) for record in page.records]
+        if field.column == "customer_id" and page.customer_id:
+            values = [page.customer_id if value is None else value for value in values]
         try:
             return pa.array(_CONVERTERS[field.kind](values), type=_TYPES[field.kind])
         except _UnexpectedValueError as error:

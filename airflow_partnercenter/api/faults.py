@@ -122,7 +122,7 @@ def error_for(answer: Answer, *, correlation_id: str, app_only: bool) -> ApiErro
     refused_application = "application credentials" in said.lower() or "application-only" in said.lower()
     hint = _hint(answer, code, app_only=app_only, refused_application=refused_application)
     return _error_class(answer.status, code, refused_application=refused_application)(
-        _message(answer, code, said, hint, correlation_id),
+        _message(answer, code, said, hint),
         status_code=answer.status,
         code=code or None,
         description=said or None,
@@ -175,10 +175,10 @@ def _hint(answer: Answer, code: str, *, app_only: bool, refused_application: boo
     return _HINTS.get((answer.status, code)) or _STATUS_HINTS.get(answer.status, "")
 
 
-def _message(answer: Answer, code: str, said: str, hint: str, correlation_id: str) -> str:
+def _message(answer: Answer, code: str, said: str, hint: str) -> str:
     detail = ": ".join(part for part in (f"code {code}" if code else "", said) if part)
     sentence = f"Partner Center answered {answer.status} to {answer.method_path}" + (f" ({detail})" if detail else "")
-    return f"{sentence}{'; ' + hint if hint else ''}. [MS-CorrelationId {correlation_id}]"
+    return f"{sentence}{'; ' + hint if hint else ''}."
 
 
 def _plain_text(body: bytes) -> str:

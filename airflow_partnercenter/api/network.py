@@ -10,6 +10,7 @@ from airflow_partnercenter.api.redaction import Redactor
 from airflow_partnercenter.exceptions import TransportError
 
 _CONNECT_SECONDS = 10.0
+_POOL_SIZE = 64
 
 
 def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -24,16 +25,20 @@ class Network:
     :param ca_bundle: path of a PEM file with further certificate authorities; None trusts the system's.
     :param proxy: URL of a proxy for https; None leaves it to the environment (``HTTPS_PROXY``).
     :param request_timeout_seconds: for one whole answer.
+    :param max_response_bytes: most of one answer, decompressed; a full page of 10 000 rows has 3 to 5 MB.
     """
 
     ca_bundle: str | None = None
     proxy: str | None = None
     request_timeout_seconds: float = 180.0
+    max_response_bytes: int = 256 << 20
 
     @cached_property
     def session(self) -> requests.Session:
-        """The session; built on first use."""
-        return requests.Session()
+        """The session; built on first use. Its pool is larger than any sensible number of parallel requests."""
+        session = requests.Session()
+        session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=_POOL_SIZE))
+        return session
 
     @property
     def request_options(self) -> dict[str, Any]:

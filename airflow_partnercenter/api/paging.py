@@ -1,87 +1,124 @@
-"""Pages in order, and the proof that nothing is missing.
-
-What ``TotalCount`` means is undocumented: the rows of the whole result, or those of the page. Either reading is
-accepted, if all pages bear it out; if neither holds, the rows do not add up.
-"""
+"""Pages in order: by the service's own next links, in parallel by ``top`` and ``skip``, or customer by customer."""
 
 import logging
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from functools import partial
 
+from airflow_partnercenter.api.call import Call
 from airflow_partnercenter.api.decoding import Page, decode_page
-from airflow_partnercenter.api.transport import CallIds, Transport
-from airflow_partnercenter.exceptions import IncompleteResultError
+from airflow_partnercenter.api.parallel import in_order
+from airflow_partnercenter.api.proof import Proof
+from airflow_partnercenter.api.query import LicenseQuery
+from airflow_partnercenter.api.transport import Transport
+from airflow_partnercenter.exceptions import ApiError, IncompleteResultError
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
+
+#: Answers that concern one customer only, and not the sign-in or the service.
+_CUSTOMER_STATUSES = (403, 404)
 
 
-def read_pages(transport: Transport, url: str, ids: CallIds) -> Iterator[Page]:
+def read_by_links(
+    transport: Transport, url: str, call: Call, proof: Proof | None = None
+) -> Generator[Page, None, None]:
     """Yield the pages from ``url`` on, by the service's own next links.
 
+    :param proof: watches the pages; None only for lists whose rows have no declared key.
     :raises IncompleteResultError: after the last page, if the rows do not add up; or if a next link repeats.
     :raises ResponseFormatError: a page is not of the documented shape, or a next link leaves the configured origin.
     """
-    proof = _Proof(ids.correlation_id)
-    seen: set[tuple[str, tuple[tuple[str, str], ...]]] = {(url, ())}
-    headers: dict[str, str] = {}
-    while True:
-        page = transport.get(url, decode_page, ids=ids, headers=headers)
+    page = transport.get(url, decode_page, call=call)
+    yield from _follow(transport, url, page, call, proof)
+
+
+def read_pages(transport: Transport, query: LicenseQuery, prefix: str, call: Call) -> Generator[Page, None, None]:
+    """Yield the pages of a resource without customers; in parallel if the first page tells how many there are.
+
+    :raises IncompleteResultError: the rows do not add up; in parallel, at any doubt.
+    """
+    url = query.url(transport.base_url, prefix)
+    first = transport.get(url, decode_page, call=call)
+    call.progress.total_rows = first.stated_total
+    page_size, total = len(first.records), first.stated_total or 0
+    # A total that is no larger than the page may count the page: then only the links tell what follows.
+    parallel = query.max_parallel_requests > 1 and query.resource.is_commercial and 0 < page_size < total
+    proof = Proof(query.resource, query.group_by, parallel=parallel and first.next_link is not None)
+    if not parallel or first.next_link is None:
+        yield from _follow(transport, url, first, call, proof)
+        return
+    proof.add(first)
+    yield first
+    # The service may cap pages below what was asked for: its own page size counts.
+    skips = range(page_size, total, page_size)
+    tasks = (
+        partial(transport.get, query.url(transport.base_url, prefix, top=page_size, skip=skip), decode_page, call=call)
+        for skip in skips
+    )
+    for skip, page in zip(skips, in_order(tasks, query.max_parallel_requests, call), strict=True):
+        _check_position(page, proof, total=total, expected=min(page_size, total - skip), last=skip == skips[-1])
         proof.add(page)
-        logger.info(
-            "Page %d: %d rows, %d so far [MS-CorrelationId %s]",
-            len(seen),
-            len(page.records),
-            proof.row_count,
-            ids.correlation_id,
-        )
+        yield page
+    proof.conclude()
+
+
+def read_customers(
+    transport: Transport, query: LicenseQuery, prefix: str, call: Call, on_skip: Callable[[str, ApiError], None]
+) -> Generator[Page, None, None]:
+    """Yield the pages of each customer, in the order of the list; several customers are asked for at once.
+
+    :param on_skip: told a customer that answered 403 or 404, if the query says to skip those.
+    """
+    # In this thread, so that the workers find a token.
+    transport.sign_in()
+    tasks = (partial(_read_customer, transport, query, prefix, call, customer) for customer in query.customer_ids)
+    for customer, result in zip(query.customer_ids, in_order(tasks, query.max_parallel_requests, call), strict=True):
+        if isinstance(result, ApiError):
+            on_skip(customer, result)
+        else:
+            yield from result
+
+
+def _read_customer(
+    transport: Transport, query: LicenseQuery, prefix: str, call: Call, customer_id: str
+) -> list[Page] | ApiError:
+    url = query.url(transport.base_url, prefix, customer_id=customer_id)
+    proof = Proof(query.resource, query.group_by, parallel=False)
+    try:
+        return [replace(page, customer_id=customer_id) for page in read_by_links(transport, url, call, proof)]
+    except ApiError as error:
+        if query.on_customer_error == "skip" and error.status_code in _CUSTOMER_STATUSES:
+            return error
+        raise
+
+
+def _follow(transport: Transport, url: str, page: Page, call: Call, proof: Proof | None) -> Generator[Page, None, None]:
+    """Yield a page that was read from ``url``, and those that it leads to."""
+    seen: set[tuple[str, tuple[tuple[str, str], ...]]] = {(url, ())}
+    while True:
+        if proof:
+            proof.add(page)
         yield page
         if page.next_link is None:
-            proof.conclude()
-            return
+            break
         url = page.next_link.resolve(url, transport.base_url)
         headers = dict(page.next_link.headers)
         step = (url, tuple(sorted(headers.items())))
         if step in seen:
             raise IncompleteResultError(
-                f"Partner Center's next link leads back to a page already read, after {proof.row_count:,} rows."
-                f" [MS-CorrelationId {ids.correlation_id}]"
+                f"Partner Center's next link leads back to a page already read, after {len(seen)} pages."
             )
         seen.add(step)
+        page = transport.get(url, decode_page, call=call, headers=headers)
+    if proof:
+        proof.conclude()
 
 
-def read_again_on_doubt(read: Callable[[], T]) -> T:
-    """Return what ``read`` returns, giving a result that does not add up one more chance.
-
-    For callers that own the whole result: what the first read left must not be visible to anyone.
-    """
-    try:
-        return read()
-    except IncompleteResultError as error:
-        logger.warning("Reading once more from the start: %s", error)
-        return read()
-
-
-class _Proof:
-    """Counts rows against what the pages state."""
-
-    def __init__(self, correlation_id: str) -> None:
-        self.row_count = 0
-        self._stated: list[tuple[int, int]] = []
-        self._correlation_id = correlation_id
-
-    def add(self, page: Page) -> None:
-        self.row_count += len(page.records)
-        if page.stated_total is not None:
-            self._stated.append((page.stated_total, len(page.records)))
-
-    def conclude(self) -> None:
-        of_the_whole = {total for total, _ in self._stated} <= {self.row_count}
-        of_each_page = all(total == rows for total, rows in self._stated)
-        if of_the_whole or of_each_page:
-            return
-        totals = ", ".join(f"{total:,}" for total in sorted({total for total, _ in self._stated}))
-        raise IncompleteResultError(
-            f"Partner Center stated a total of {totals} rows but served {self.row_count:,}; the data may be changing "
-            f"at this moment. [MS-CorrelationId {self._correlation_id}]"
-        )
+def _check_position(page: Page, proof: Proof, *, total: int, expected: int, last: bool) -> None:
+    """Compare a page that was fetched by ``skip`` with what its place in the result demands."""
+    if page.stated_total not in (None, total):
+        raise proof.doubt(f"the stated total changed from {total:,} to {page.stated_total:,}")
+    if len(page.records) != expected:
+        raise proof.doubt(f"a page has {len(page.records):,} rows where {expected:,} belong")
+    if (page.next_link is None) != last:
+        raise proof.doubt("a next link is missing in the middle" if not last else "a next link follows the last page")

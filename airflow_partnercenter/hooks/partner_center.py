@@ -75,15 +75,20 @@ class PartnerCenterHook(BaseHook):
         import pandas as pd
         import pyarrow as pa
 
-        from airflow_partnercenter.api.paging import read_again_on_doubt
-
-        def read() -> pa.Table:
-            reader = self.iter_licenses(resource, **query)
+        def to_table(reader: "LicenseReader") -> pa.Table:
             return pa.Table.from_batches(reader, schema=reader.schema)
 
         dtypes = {pa.int64(): pd.Int64Dtype(), pa.float64(): pd.Float64Dtype(), pa.string(): pd.StringDtype()}
-        frame: pd.DataFrame = read_again_on_doubt(read).to_pandas(types_mapper=dtypes.get)
+        table = self.get_conn().read_whole(resource, to_table, **query)
+        frame: pd.DataFrame = table.to_pandas(types_mapper=dtypes.get)
         return frame
+
+    def list_customers(self) -> list[dict[str, Any]]:
+        """Return the partner's customers as plain JSON values.
+
+        See :meth:`airflow_partnercenter.api.client.PartnerCenterClient.list_customers`.
+        """
+        return self.get_conn().list_customers()
 
     def test_connection(self) -> tuple[bool, str]:
         """Sign in and read one licence row.
