@@ -223,7 +223,7 @@ class PartnerCenterClient:
         call = Call("customers")
         url = f"{self._transport.base_url}/v1/customers"
         with call.naming_errors():
-            customers = []
+            customers: list[dict[str, Any]] = []
             for page in read_by_links(self._transport, url, call):
                 customers += map(to_snake_case, page.records)
                 call.progress.page_delivered(len(page.records))
