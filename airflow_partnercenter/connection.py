@@ -70,7 +70,7 @@ CONNECTION_FIELDS = (
     ConnectionField(
         "cloud",
         "Cloud",
-        "The Microsoft cloud the partner tenant lives in.",
+        "The Microsoft cloud the partner tenant lives in: global, us_government or china.",
         choices=("global", "us_government", "china"),
         default="global",
     ),

@@ -128,18 +128,18 @@ class PartnerCenterHook(BaseHook):
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Return the further fields for Airflow 2; Airflow 3 reads the provider's metadata instead."""
         from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
-        from wtforms import IntegerField, PasswordField, SelectField, StringField
-        from wtforms.validators import Optional
+        from wtforms import IntegerField, PasswordField, StringField
+        from wtforms.validators import AnyOf, Optional
 
+        # Airflow 2 refuses the whole hook over any other class of field, a drop-down included.
         def widget(item: Any) -> Any:
             common = {"label": item.label, "description": item.help, "default": item.default}
-            if item.choices:
-                return SelectField(choices=list(item.choices), **common)
             if item.secret:
                 return PasswordField(widget=BS3PasswordFieldWidget(), **common)
             if item.whole_number:
                 return IntegerField(widget=BS3TextFieldWidget(), validators=[Optional()], **common)
-            return StringField(widget=BS3TextFieldWidget(), **common)
+            checks = [Optional(), AnyOf(item.choices)] if item.choices else []
+            return StringField(widget=BS3TextFieldWidget(), validators=checks, **common)
 
         return {item.name: widget(item) for item in CONNECTION_FIELDS}
 
