@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -124,7 +124,11 @@ class Call:
     def __init__(self, name: str, max_parallel_requests: int = 1) -> None:
         self.correlation_id = str(uuid.uuid4())
         self.pace = Pace(max_parallel_requests)
-        self.progress = Progress(name, self.correlation_id, self.pace)
+        self.progress = Progress(name, self.correlation_id, lambda: self.pace.in_flight)
+
+    def go_on_sequentially(self) -> None:
+        """Send one request at a time from now on; those of before, given up by then, no longer count."""
+        self.pace = Pace(1)
 
     def new_request(self) -> RequestIds:
         """Return ids for one more request."""
@@ -148,12 +152,13 @@ class Progress:
 
     :param name: what is read.
     :param correlation_id: ``MS-CorrelationId`` of the call.
+    :param in_flight: tells how many requests are under way.
     """
 
-    def __init__(self, name: str, correlation_id: str, pace: Pace) -> None:
+    def __init__(self, name: str, correlation_id: str, in_flight: Callable[[], int]) -> None:
         self._name = name
         self._correlation_id = correlation_id
-        self._pace = pace
+        self._in_flight = in_flight
         self._lock = threading.Lock()
         self._began = self._reported = time.monotonic()
         self.total_rows: int | None = None
@@ -198,7 +203,7 @@ class Progress:
             self._name,
             f"{self.rows:,}" if self.total_rows is None else f"{self.rows:,} of {self.total_rows:,}",
             self.pages,
-            self._pace.in_flight,
+            self._in_flight(),
             self.retries,
             waiting,
             self._time_left(now),

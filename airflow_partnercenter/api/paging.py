@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
@@ -28,8 +29,8 @@ def read_by_links(
     :raises IncompleteResultError: after the last page, if the rows do not add up; or if a next link repeats.
     :raises ResponseFormatError: a page is not of the documented shape, or a next link leaves the configured origin.
     """
-    page = transport.get(url, decode_page, call=call)
-    yield from _follow(transport, url, page, call, proof)
+    first = transport.get(url, decode_page, call=call)
+    yield from _by_links_from(transport, url, first, call, proof)
 
 
 def read_pages(transport: Transport, query: LicenseQuery, prefix: str, call: Call) -> Generator[Page, None, None]:
@@ -40,26 +41,54 @@ def read_pages(transport: Transport, query: LicenseQuery, prefix: str, call: Cal
     url = query.url(transport.base_url, prefix)
     first = transport.get(url, decode_page, call=call)
     call.progress.total_rows = first.stated_total
-    page_size, total = len(first.records), first.stated_total or 0
     # A total that is no larger than the page may count the page: then only the links tell what follows.
-    parallel = query.max_parallel_requests > 1 and query.resource.is_commercial and 0 < page_size < total
-    proof = Proof(query.resource, query.group_by, parallel=parallel and first.next_link is not None)
-    if not parallel or first.next_link is None:
-        yield from _follow(transport, url, first, call, proof)
-        return
-    proof.add(first)
-    yield first
+    more_is_known = first.next_link is not None and 0 < len(first.records) < (first.stated_total or 0)
+    if query.max_parallel_requests > 1 and query.resource.is_commercial and more_is_known:
+        yield from _in_parallel_from(transport, query, prefix, first, call)
+    else:
+        proof = Proof(query.resource, query.group_by, parallel=False)
+        yield from _by_links_from(transport, url, first, call, proof)
+
+
+def _in_parallel_from(
+    transport: Transport, query: LicenseQuery, prefix: str, first: Page, call: Call
+) -> Generator[Page, None, None]:
+    """Yield the first page, and the rest by ``top`` and ``skip``.
+
+    If the second page already is not what it should be, the service's own links are followed instead: no more has been
+    yielded by then than such a read would have.
+    """
     # The service may cap pages below what was asked for: its own page size counts.
+    page_size, total = len(first.records), first.stated_total or 0
     skips = range(page_size, total, page_size)
     tasks = (
         partial(transport.get, query.url(transport.base_url, prefix, top=page_size, skip=skip), decode_page, call=call)
         for skip in skips
     )
-    for skip, page in zip(skips, in_order(tasks, query.max_parallel_requests, call), strict=True):
-        _check_position(page, proof, total=total, expected=min(page_size, total - skip), last=skip == skips[-1])
-        proof.add(page)
-        yield page
-    proof.conclude()
+    proof = Proof(query.resource, query.group_by, parallel=True)
+    proof.add(first)
+    yield first
+    with closing(in_order(tasks, query.max_parallel_requests, call)) as pages:
+        for skip, page in zip(skips, pages, strict=True):
+            try:
+                _check_position(page, proof, total=total, expected=min(page_size, total - skip), last=skip == skips[-1])
+                proof.add(page)
+            except IncompleteResultError as doubt:
+                if skip != skips[0]:
+                    raise
+                logger.warning(
+                    "Reading on by the service's own links: %s [MS-CorrelationId %s]", doubt, call.correlation_id
+                )
+                break
+            yield page
+        else:
+            proof.conclude()
+            return
+    call.go_on_sequentially()
+    own_links = Proof(query.resource, query.group_by, parallel=False)
+    pages = _by_links_from(transport, query.url(transport.base_url, prefix), first, call, own_links)
+    next(pages)
+    yield from pages
 
 
 def read_customers(
@@ -92,7 +121,9 @@ def _read_customer(
         raise
 
 
-def _follow(transport: Transport, url: str, page: Page, call: Call, proof: Proof | None) -> Generator[Page, None, None]:
+def _by_links_from(
+    transport: Transport, url: str, page: Page, call: Call, proof: Proof | None
+) -> Generator[Page, None, None]:
     """Yield a page that was read from ``url``, and those that it leads to."""
     seen: set[tuple[str, tuple[tuple[str, str], ...]]] = {(url, ())}
     while True:

@@ -1,7 +1,7 @@
 """Work on several requests at once, and hand out the results in the order of the tasks."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -10,12 +10,13 @@ from airflow_partnercenter.api.call import Call
 T = TypeVar("T")
 
 
-def in_order(tasks: Iterable[Callable[[], T]], workers: int, call: Call) -> Iterator[T]:
+def in_order(tasks: Iterable[Callable[[], T]], workers: int, call: Call) -> Generator[T, None, None]:
     """Yield what the tasks return, in their order; raise the first error in that order.
 
     At most ``workers`` tasks run at once and one more result waits, which bounds memory. If the caller stops early or
-    a task fails, the rest of the call is given up: no further request is sent.
+    a task fails, the other tasks are given up: they send no further request.
     """
+    pace = call.pace
     pool = ThreadPoolExecutor(workers, thread_name_prefix="partner-center")
     pending: deque[Future[T]] = deque()
     try:
@@ -26,7 +27,7 @@ def in_order(tasks: Iterable[Callable[[], T]], workers: int, call: Call) -> Iter
         while pending:
             yield pending.popleft().result()
     except BaseException:
-        call.pace.give_up()
+        pace.give_up()
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

@@ -79,23 +79,19 @@ class Transport:
         :param headers: more headers, such as those of a next link.
         :raises PartnerCenterError: of the kind that the answer, or its absence, stands for.
         """
-        ids = call.new_request()
+        ids, pace = call.new_request(), call.pace
 
         def attempt() -> T:
-            with call.pace.request():
-                answer = self._attempt(url, call, ids, dict(headers or {}))
-                return decode(answer.body)
-
-        def paced_attempt() -> T:
             try:
-                result = attempt()
+                with pace.request():
+                    result = decode(self._attempt(url, call, ids, dict(headers or {})).body)
             except ThrottledError as error:
-                call.pace.throttled(error.retry_after_seconds or 0.0)
+                pace.throttled(error.retry_after_seconds or 0.0)
                 raise
-            call.pace.answered()
+            pace.answered()
             return result
 
-        return self._retry.call(paced_attempt, on_wait=call.progress.waits, sleep=call.pace.sleep)
+        return self._retry.call(attempt, on_wait=call.progress.waits, sleep=pace.sleep)
 
     def sign_in(self) -> None:
         """Get an access token now, in this thread."""
