@@ -19,7 +19,7 @@ from airflow_partnercenter.api.query import LicenseQuery, build_query
 from airflow_partnercenter.api.redaction import Redactor
 from airflow_partnercenter.api.retrying import RetryPolicy
 from airflow_partnercenter.api.transport import Transport
-from airflow_partnercenter.exceptions import ApiError, IncompleteResultError
+from airflow_partnercenter.exceptions import ApiError, ConfigurationError, IncompleteResultError, PartnerCenterError
 from airflow_partnercenter.rows import time_text, to_rows, to_snake_case
 
 logger = logging.getLogger(__name__)
@@ -63,18 +63,29 @@ class LicenseReader(Iterator[pa.RecordBatch]):
         )
         self.schema = self._decoder.schema
         self.correlation_id = self._call.correlation_id
+        self._failure: PartnerCenterError | None = None
         self.row_count = 0
         self.oldest: str | None = None
         self.newest: str | None = None
         self.skipped_customers: list[dict[str, Any]] = []
 
     def __next__(self) -> pa.RecordBatch:
+        if self._failure:
+            # Asked again, a failed read must not look like one that ended.
+            raise self._failure
+        try:
+            return self._next_batch()
+        except PartnerCenterError as error:
+            self._failure = error
+            raise
+
+    def _next_batch(self) -> pa.RecordBatch:
         with self._call.naming_errors():
             page = next(self._pages, None)
             if page is None:
                 self._log_end()
                 raise StopIteration
-            batch = self._decoder.to_batch(page, self.row_count)
+            batch = self._decoder.to_batch(page.records, rows_before=self.row_count, customer_id=page.customer_id)
         self.row_count += batch.num_rows
         self._call.progress.page_delivered(batch.num_rows)
         span = pc.min_max(batch["processed_date_time"]).as_py()
@@ -133,6 +144,7 @@ class PartnerCenterClient:
     :param locale: for texts that Partner Center may translate.
     :param application_name: by which Partner Center's support sees the requests.
     :param on_secret: told every secret and token, to mask it in logs.
+    :raises ConfigurationError: an argument cannot work.
     """
 
     def __init__(
@@ -149,6 +161,11 @@ class PartnerCenterClient:
         application_name: str | None = None,
         on_secret: Callable[[str], None] | None = None,
     ) -> None:
+        if cloud not in CLOUDS:
+            raise ConfigurationError(f"cloud is {cloud!r}: use one of {', '.join(CLOUDS)}.")
+        for name, address in (("base_url", base_url), ("authority", authority)):
+            if address and not address.startswith("https://"):
+                raise ConfigurationError(f"{name} must start with https://, as secrets travel there.")
         place = CLOUDS[cloud]
         redactor = Redactor(on_secret)
         self._network = network or Network()

@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 #: Answers that concern one customer only, and not the sign-in or the service.
 _CUSTOMER_STATUSES = (403, 404)
+#: More in a row, each with a next link of its own, lead nowhere.
+_MOST_EMPTY_PAGES = 100
 
 
 def read_by_links(
@@ -66,12 +68,15 @@ def _in_parallel_from(
         for skip in skips
     )
     proof = Proof(query.resource, query.group_by, parallel=True)
+    links = _Links(transport, query.url(transport.base_url, prefix))
+    links.add(first)
     proof.add(first)
     yield first
     with closing(in_order(tasks, query.max_parallel_requests, call)) as pages:
         for skip, page in zip(skips, pages, strict=True):
             try:
                 _check_position(page, proof, total=total, expected=min(page_size, total - skip), last=skip == skips[-1])
+                links.add(page)
                 proof.add(page)
             except IncompleteResultError as doubt:
                 if skip != skips[0]:
@@ -125,24 +130,49 @@ def _by_links_from(
     transport: Transport, url: str, page: Page, call: Call, proof: Proof | None
 ) -> Generator[Page, None, None]:
     """Yield a page that was read from ``url``, and those that it leads to."""
-    seen: set[tuple[str, tuple[tuple[str, str], ...]]] = {(url, ())}
+    links = _Links(transport, url)
+    empty_pages = 0
     while True:
         if proof:
             proof.add(page)
         yield page
-        if page.next_link is None:
+        empty_pages = 0 if page.records else empty_pages + 1
+        if empty_pages > _MOST_EMPTY_PAGES:
+            raise IncompleteResultError(f"Partner Center served {empty_pages} empty pages in a row, and links to more.")
+        step = links.add(page)
+        if step is None:
             break
-        url = page.next_link.resolve(url, transport.base_url)
-        headers = dict(page.next_link.headers)
-        step = (url, tuple(sorted(headers.items())))
-        if step in seen:
-            raise IncompleteResultError(
-                f"Partner Center's next link leads back to a page already read, after {len(seen)} pages."
-            )
-        seen.add(step)
-        page = transport.get(url, decode_page, call=call, headers=headers)
+        page = transport.get(step[0], decode_page, call=call, headers=step[1])
     if proof:
         proof.conclude()
+
+
+class _Links:
+    """The next links of one read: each leads to the configured origin, and none twice to the same page."""
+
+    def __init__(self, transport: Transport, first_url: str) -> None:
+        self._base_url = transport.base_url
+        self._current_url = first_url
+        self._seen: set[tuple[str, tuple[tuple[str, str], ...]]] = {(first_url, ())}
+
+    def add(self, page: Page) -> tuple[str, dict[str, str]] | None:
+        """Return address and headers of the page after this one, or None after the last.
+
+        :raises ResponseFormatError: the link leaves the configured origin.
+        :raises IncompleteResultError: the link leads to a page that was read already.
+        """
+        if page.next_link is None:
+            return None
+        url = page.next_link.resolve(self._current_url, self._base_url)
+        headers = dict(page.next_link.headers)
+        step = (url, tuple(sorted(headers.items())))
+        if step in self._seen:
+            raise IncompleteResultError(
+                f"Partner Center's next link leads back to a page already read, after {len(self._seen)} pages."
+            )
+        self._seen.add(step)
+        self._current_url = url
+        return url, headers
 
 
 def _check_position(page: Page, proof: Proof, *, total: int, expected: int, last: bool) -> None:

@@ -4,6 +4,7 @@ Source: https://learn.microsoft.com/en-us/partner-center/developer/headers (read
 """
 
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -19,7 +20,7 @@ from airflow_partnercenter.api.faults import Answer, error_for, heals_with_new_t
 from airflow_partnercenter.api.network import Network, transport_error
 from airflow_partnercenter.api.redaction import Redactor
 from airflow_partnercenter.api.retrying import RetryPolicy
-from airflow_partnercenter.exceptions import ResponseFormatError, ThrottledError, TransportError
+from airflow_partnercenter.exceptions import ConfigurationError, ResponseFormatError, ThrottledError, TransportError
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -62,6 +63,9 @@ class Transport:
         }
         if application_name:
             self._headers["MS-PartnerCenter-Application"] = application_name
+        for name, value in self._headers.items():
+            if not re.fullmatch(r"[\x20-\x7e]+", value):
+                raise ConfigurationError(f"{name} cannot be sent: locale and application_name must be plain ASCII.")
 
     def get(
         self,
