@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from airflow_partnercenter.exceptions import ConfigurationError
 
@@ -70,7 +70,7 @@ CONNECTION_FIELDS = (
     ConnectionField(
         "cloud",
         "Cloud",
-        "The Microsoft cloud the partner tenant lives in.",
+        "The Microsoft cloud the partner tenant lives in: global, us_government or china.",
         choices=("global", "us_government", "china"),
         default="global",
     ),
@@ -88,7 +88,7 @@ CONNECTION_FIELDS = (
     ConnectionField(
         "ca_bundle",
         "CA bundle",
-        "Path, on the workers, of a PEM file with a private certificate authority to trust as well.",
+        "Path, on the workers, of a PEM file with the certificate authorities to trust instead of the system's.",
     ),
     ConnectionField(
         "proxy", "Proxy", "URL of an HTTPS proxy. Left empty, HTTPS_PROXY of the worker applies.", secret=True
@@ -158,8 +158,8 @@ def read_connection(connection: "Connection") -> ConnectionSettings:
         commercial_prefix=_prefix(values["commercial_prefix"], conn_id),
         ca_bundle=_existing_file(values["ca_bundle"], conn_id),
         proxy=_proxy(values["proxy"], conn_id),
-        locale=values["locale"],
-        application_name=values["application_name"],
+        locale=_header(values["locale"], "locale", conn_id) or "",
+        application_name=_header(values["application_name"], "application_name", conn_id),
         request_timeout_seconds=values["request_timeout_seconds"],
     )
 
@@ -228,46 +228,67 @@ def _tenant(value: str | None, conn_id: str) -> str:
 
 def _base_url(host: str | None, port: int | None, conn_id: str) -> str | None:
     """Return the address without a trailing slash. Airflow's URI form moves the port into a field of its own."""
-    host = (host or "").strip().rstrip("/")
+    host = (host or "").strip()
     if not host:
         return None
-    url = host if "://" in host else f"https://{host}"
-    try:
-        own_port = urlsplit(url).port
-    except ValueError:
-        raise _wrong(conn_id, "host", "has a port that is no number: write it as https://127.0.0.1:8443") from None
-    url = url if own_port or not port else f"{url}:{port}"
-    return _https_url(url, "host", "https://api.partnercenter.microsoft.com", conn_id)
+    example = "https://api.partnercenter.microsoft.com"
+    if host == _MASKED:
+        raise _wrong(conn_id, "host", f"is {_MASKED}, a masked value that was saved: leave it empty or write {example}")
+    url = _https_url(host if "://" in host else f"https://{host}", "host", example, conn_id)
+    if not url or not port or urlsplit(url).port:
+        return url
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"{parts.netloc}:{port}").geturl()
 
 
 def _https_url(value: str | None, name: str, example: str, conn_id: str) -> str | None:
     if not value:
         return None
-    parts = urlsplit(value)
-    if parts.scheme != "https":
+    if not value.startswith("https://"):
         raise _wrong(conn_id, name, f"must start with https://, as secrets travel there: such as {example}")
-    if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment or re.search(r"[\s\\]", value):
+    parts = _split(value)
+    if not parts or "@" in parts.netloc or parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", value):
         raise _wrong(conn_id, name, f"is not the address of a server: write it as {example}")
     return value.rstrip("/")
 
 
+def _split(url: str) -> SplitResult | None:
+    """Return the parts of an address, or None if it names no host or an impossible port."""
+    try:
+        parts = urlsplit(url)
+        # The port is read only when it is asked for.
+        usable = parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return parts if usable else None
+
+
 def _prefix(value: str, conn_id: str) -> str:
-    if not re.fullmatch(r"(/[A-Za-z0-9._-]+)*/?", value):
+    if not re.fullmatch(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?", value):
         raise _wrong(conn_id, "commercial_prefix", "is not a path such as /partner/v1 or /v1")
     return value.rstrip("/")
 
 
 def _existing_file(value: str | None, conn_id: str) -> str | None:
-    if value and not Path(value).is_file():
-        raise _wrong(
-            conn_id, "ca_bundle", f"names {value}, which is no file on this machine: give the path of a PEM file"
-        )
+    try:
+        exists = value is None or Path(value).is_file()
+    except (OSError, ValueError):
+        exists = False
+    if not exists:
+        raise _wrong(conn_id, "ca_bundle", f"is {str(value)[:200]!r}, which is no file on this machine: give its path")
+    return value
+
+
+def _header(value: str | None, name: str, conn_id: str) -> str | None:
+    if value and not re.fullmatch(r"[ -~]+", value):
+        raise _wrong(conn_id, name, "travels as an HTTP header: write it in plain ASCII letters, on one line")
     return value
 
 
 def _proxy(value: str | None, conn_id: str) -> str | None:
     # The proxy's address may hold a password, so no message repeats it.
-    if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+    parts = _split(value) if value else None
+    if value and (not parts or parts.scheme not in ("http", "https")):
         raise _wrong(conn_id, "proxy", "is not an address such as http://proxy.example:3128")
     return value
 

@@ -28,6 +28,8 @@ class PartnerCenterError(Exception):
     retriable = False
     #: Seconds the service asked us to wait before the next request; None when it did not say.
     retry_after_seconds: float | None = None
+    #: ``MS-CorrelationId`` of the call, or the token service's correlation id, for a support case.
+    correlation_id: str | None = None
 
 
 class ConfigurationError(PartnerCenterError):

@@ -1,5 +1,6 @@
 """What Airflow shows of this package. Called at every start of Airflow, so it imports nothing heavy."""
 
+from copy import deepcopy
 from typing import Any
 
 from airflow_partnercenter.connection import CONNECTION_NAME, CONNECTION_TYPE, form_fields
@@ -26,6 +27,8 @@ def get_provider_info() -> dict[str, Any]:
     (read 2026-11-20)
     """
     integration = CONNECTION_NAME
+    # A copy, as Airflow may change what it gets.
+    behaviour = deepcopy(FIELD_BEHAVIOUR)
     return {
         "package-name": "airflow-provider-partnercenter",
         "name": integration,
@@ -44,7 +47,7 @@ def get_provider_info() -> dict[str, Any]:
                 "connection-type": CONNECTION_TYPE,
                 "hook-name": integration,
                 "hook-class-name": "airflow_partnercenter.hooks.partner_center.PartnerCenterHook",
-                "ui-field-behaviour": {name.replace("_", "-"): value for name, value in FIELD_BEHAVIOUR.items()},
+                "ui-field-behaviour": {name.replace("_", "-"): value for name, value in behaviour.items()},
                 "conn-fields": form_fields(),
             }
         ],

@@ -1,5 +1,6 @@
 """Arrow batches as plain JSON values: the one form of a row, and of a time, outside Arrow and Parquet."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +27,20 @@ def to_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
         if row.get(ADDITIONAL_FIELDS, "") is None:
             del row[ADDITIONAL_FIELDS]
     return rows
+
+
+def to_snake_case(value: Any) -> Any:
+    """Return a JSON value with its keys in snake_case and without Microsoft's ``attributes`` and ``links``."""
+    if isinstance(value, dict):
+        return {
+            snake_case(name): to_snake_case(item) for name, item in value.items() if name not in ("attributes", "links")
+        }
+    return [to_snake_case(item) for item in value] if isinstance(value, list) else value
+
+
+def snake_case(name: str) -> str:
+    """Return a camelCase name in snake_case."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def time_text(value: datetime) -> str:

@@ -56,7 +56,7 @@ class Destination:
         :param file_format: needed only if the suffix is none of ``.parquet .csv .json .jsonl``, text ones also ``.gz``.
         :raises ConfigurationError: the URI or the format cannot work; the message says how to write it.
         """
-        _check_uri(uri)
+        uri = _checked(uri)
         by_suffix, compressed = _format_of(uri)
         if file_format and file_format not in FILE_FORMATS:
             raise ConfigurationError(f"file_format {file_format!r} is not one of {', '.join(FILE_FORMATS)}.")
@@ -157,7 +157,7 @@ def write_whole(uri: str, content: bytes) -> None:
     :raises ConfigurationError: the URI cannot work, or the bucket or container does not exist.
     :raises TransportError: the store failed; what was there before is untouched.
     """
-    _check_uri(uri)
+    uri = _checked(uri)
     with tempfile.TemporaryDirectory(prefix="partner-center-") as folder:
         spool = Path(folder, "spool")
         spool.write_bytes(content)
@@ -176,7 +176,7 @@ def read_snapshots(folder_uri: str) -> "dict[str, pd.DataFrame]":
         files = sorted(folder.glob("*.parquet"), key=lambda file: file.name) if folder.exists() else []
         frames = {}
         for file in files:
-            with file.open("rb") as stream:
+            with file.open("rb") as stream:  # type: ignore[no-untyped-call]
                 frames[file.name] = pd.read_parquet(stream, dtype_backend="numpy_nullable")
     return frames
 
@@ -350,7 +350,11 @@ def _storage_errors(uri: str) -> Iterator[None]:
         ) from error
 
 
-def _check_uri(uri: str) -> None:
+def _checked(uri: str) -> str:
+    """Return a URI that names a file, its scheme in lower case.
+
+    :raises ConfigurationError: it does not; the message says how to write it.
+    """
     if not isinstance(uri, str) or not uri.strip():
         raise ConfigurationError("destination is empty: give a URI such as s3://connection@bucket/key.parquet.")
     matched = _SCHEME.fullmatch(uri)
@@ -359,8 +363,9 @@ def _check_uri(uri: str) -> None:
         raise ConfigurationError(
             f"destination {uri!r} has no scheme: write file://{absolute} or s3://bucket{absolute}."
         )
-    scheme, rest = matched.groups()
-    if scheme in ("file", "local") and not rest.startswith("/"):
+    scheme, rest = matched[1].lower(), matched[2]
+    local = scheme in ("file", "local")
+    if local and not rest.startswith("/"):
         raise ConfigurationError(f"destination {uri} has no absolute path: write three slashes, {scheme}:///{rest}.")
     if azure := _AZURE_HOST.fullmatch(rest):
         raise ConfigurationError(
@@ -370,6 +375,9 @@ def _check_uri(uri: str) -> None:
         )
     if rest.endswith("/") or "/" not in rest:
         raise ConfigurationError(f"destination {uri} names no file: end it in a file name such as licenses.parquet.")
+    if not local and re.match(r"([^/]*@)?/", rest):
+        raise ConfigurationError(f"destination {uri} names no bucket: write {scheme}://[connection@]bucket/key.")
+    return f"{scheme}://{rest}"
 
 
 def _format_of(uri: str) -> tuple[str | None, bool]:

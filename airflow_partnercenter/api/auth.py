@@ -3,6 +3,8 @@
 Source: https://learn.microsoft.com/en-us/partner-center/developer/enable-secure-app-model (read 2026-11-20)
 """
 
+import base64
+import json
 import logging
 import threading
 import time
@@ -10,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 import msal
 import requests
@@ -17,7 +20,7 @@ import requests
 from airflow_partnercenter.api.faults import retry_after_seconds
 from airflow_partnercenter.api.network import Network, transport_error
 from airflow_partnercenter.api.redaction import Redactor
-from airflow_partnercenter.api.refusals import refusal
+from airflow_partnercenter.api.refusals import SERVICE_TROUBLE, refusal
 from airflow_partnercenter.api.retrying import RetryPolicy
 from airflow_partnercenter.exceptions import TokenServiceError
 
@@ -25,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 # MSAL treats a cached token as expired when less than this is left; so do we with the one we hold.
 _LEEWAY_SECONDS = 300
+_OK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,7 @@ class TokenProvider:
             if force_refresh:
                 self._app.remove_tokens_for_client()
             return dict(self._app.acquire_token_for_client([f"{self._audience}/.default"]) or {})
-        except (ValueError, KeyError, TypeError, msal.exceptions.MsalError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, msal.exceptions.MsalError) as error:
             # MSAL raises these when the answer is not one of a token service at all.
             raise TokenServiceError(
                 f"The token service at {self._authority} answered in a way MSAL does not understand "
@@ -161,11 +165,20 @@ class TokenProvider:
         return {key: self._redactor(value) if isinstance(value, str) else value for key, value in result.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class _TokenAnswer:
+    """What MSAL reads of an HTTP answer."""
+
+    status_code: int
+    text: str
+    headers: Mapping[str, str]
+
+
 class _TokenServiceHttp:
     """The HTTP client under MSAL: verified TLS, retries below MSAL's own throttling, failures as our errors.
 
     MSAL repeats a 429 or 5xx from memory instead of asking again, so retries must happen here, and such an answer
-    must not reach it.
+    must not reach it. Nor must one that is not a JSON object, as MSAL would log its text, whatever that repeats.
     """
 
     def __init__(self, network: Network, retry: RetryPolicy, redactor: Redactor) -> None:
@@ -173,52 +186,77 @@ class _TokenServiceHttp:
         self._retry = retry
         self._redactor = redactor
 
-    def get(self, url: str, params: Any = None, headers: Any = None, **_: Any) -> requests.Response:
+    def get(self, url: str, params: Any = None, headers: Any = None, **_: Any) -> _TokenAnswer:
         """Fetch the tenant's discovery document; a tenant that has none is a refusal, which MSAL would hide."""
-        response = self._send("GET", url, params=params, headers=headers)
+        response, body = self._send("GET", url, params=params, headers=headers)
         if response.status_code >= 400:
-            raise refusal(self._refusal_body(response))
-        return response
+            said = f"{response.url} answered {response.status_code}: check `authority`, `tenant_id`"
+            raise refusal(body if "error" in body else {"error": "invalid_authority", "error_description": said})
+        if response.status_code != _OK or not {"token_endpoint", "authorization_endpoint"} <= body.keys():
+            raise TokenServiceError(f"{response.url} is no token service's discovery document: check `authority`.")
+        return _TokenAnswer(response.status_code, json.dumps(body), response.headers)
 
-    def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_: Any) -> requests.Response:
+    def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_: Any) -> _TokenAnswer:
         """Ask for a token; a refusal is MSAL's to read."""
-        return self._send("POST", url, params=params, data=data, headers=headers)
+        response, body = self._send("POST", url, params=params, data=data, headers=headers)
+        if response.status_code == _OK and not ("access_token" in body or "error" in body):
+            raise TokenServiceError(f"The token service at {urlsplit(url).netloc} answered 200 without a token.")
+        return _TokenAnswer(response.status_code, json.dumps(body), response.headers)
 
     def close(self) -> None:
         """Close the connections; called by MSAL."""
         self._network.close()
 
-    def _send(self, method: str, url: str, **request: Any) -> requests.Response:
-        host = requests.compat.urlsplit(url).netloc
+    def _send(self, method: str, url: str, **request: Any) -> tuple[requests.Response, dict[str, Any]]:
+        host = urlsplit(url).netloc
 
-        def attempt() -> requests.Response:
+        def attempt() -> tuple[requests.Response, dict[str, Any]]:
             try:
                 response = self._network.session.request(method, url, **request, **self._network.request_options)
-            except requests.RequestException as error:
+            except (requests.RequestException, OSError) as error:
                 raise transport_error(error, f"the token service at {host}", self._redactor) from error
-            if response.status_code == 429 or response.status_code >= 500:
+            body = self._json_object(response)
+            trouble = body.get("error") in SERVICE_TROUBLE
+            if trouble or response.status_code == 429 or response.status_code >= 500:
                 raise TokenServiceError(
-                    f"Microsoft Entra ID at {host} answered {response.status_code} {response.reason}.",
+                    f"Microsoft Entra ID at {host} answered {response.status_code} {self._redactor(response.reason)}.",
                     retry_after_seconds=retry_after_seconds(response.headers),
                 )
-            return response
+            return response, body
 
         return self._retry.call(attempt)
 
-    def _refusal_body(self, response: requests.Response) -> dict[str, Any]:
+    def _json_object(self, response: requests.Response) -> dict[str, Any]:
+        """Return the body, in an error without our secrets; empty if it is not a JSON object."""
         try:
             body = response.json()
-        except requests.JSONDecodeError:
-            body = None
-        if not isinstance(body, dict) or "error" not in body:
-            body = {
-                "error": "invalid_authority",
-                "error_description": f"{response.url} answered {response.status_code}: check `authority`, `tenant_id`",
-            }
+        except (requests.JSONDecodeError, RecursionError):
+            return {}
+        if not isinstance(body, dict):
+            return {}
+        if response.status_code == _OK and "access_token" in body:
+            return _without_unreadable_identity(body)
         return {key: self._redactor(value) if isinstance(value, str) else value for key, value in body.items()}
+
+
+def _without_unreadable_identity(body: dict[str, Any]) -> dict[str, Any]:
+    """Leave out an ``id_token`` or ``client_info`` that MSAL could not decode: neither is needed for a request."""
+    parts = {"id_token": str(body.get("id_token", "")).split("."), "client_info": ["", str(body.get("client_info"))]}
+    unreadable = {name for name, encoded in parts.items() if not _is_encoded_object(encoded[1:2])}
+    return {name: value for name, value in body.items() if name not in unreadable}
+
+
+def _is_encoded_object(encoded: list[str]) -> bool:
+    try:
+        return isinstance(json.loads(base64.urlsafe_b64decode(encoded[0] + "==")), dict)
+    except (IndexError, ValueError):
+        return False
 
 
 def _usable_seconds(result: Mapping[str, Any]) -> float:
     """Return for how long a token may be used; v1 token services send numbers as text."""
-    seconds = float(result.get("expires_in", 0))
+    try:
+        seconds = float(result.get("expires_in") or 0)
+    except (TypeError, ValueError):
+        return 0.0
     return seconds - min(_LEEWAY_SECONDS, seconds / 2)

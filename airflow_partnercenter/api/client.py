@@ -3,67 +3,91 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self, TypedDict, TypeVar, Unpack
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_partnercenter.api.auth import Credentials, TokenProvider
+from airflow_partnercenter.api.call import Call
 from airflow_partnercenter.api.clouds import CLOUDS
 from airflow_partnercenter.api.decoding import RowDecoder, decode_page
 from airflow_partnercenter.api.network import Network
-from airflow_partnercenter.api.paging import read_again_on_doubt, read_pages
+from airflow_partnercenter.api.paging import read_by_links, read_customers, read_pages
 from airflow_partnercenter.api.query import LicenseQuery, build_query
 from airflow_partnercenter.api.redaction import Redactor
 from airflow_partnercenter.api.retrying import RetryPolicy
-from airflow_partnercenter.api.transport import CallIds, Transport
-from airflow_partnercenter.rows import time_text, to_rows
+from airflow_partnercenter.api.transport import Transport
+from airflow_partnercenter.exceptions import ApiError, ConfigurationError, IncompleteResultError, PartnerCenterError
+from airflow_partnercenter.rows import time_text, to_rows, to_snake_case
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class QueryArguments(TypedDict, total=False):
     """Keyword arguments of every read; see :func:`airflow_partnercenter.api.query.build_query`."""
 
-    customer_id: str | None
+    customer_id: str | Sequence[str] | None
     filter_expression: str | None
     group_by: Sequence[str] | None
     processed_date_time: str | date | None
     page_size: int | None
+    max_parallel_requests: int
+    on_customer_error: str
 
 
 class LicenseReader(Iterator[pa.RecordBatch]):
     """One read in progress: iterate for Arrow batches, one a page, of the schema ``schema``.
 
-    Memory holds one page at a time. The batches add up to a complete result only if the iteration ends without an
-    error: what has been yielded cannot be taken back.
+    Memory holds one page for each request in flight. The batches add up to a complete result only if the iteration ends
+    without an error: what has been yielded cannot be taken back.
 
     :ivar schema: of every batch, known before the first request.
     :ivar correlation_id: ``MS-CorrelationId`` of the read, for a support case.
     :ivar row_count: rows yielded so far.
     :ivar oldest: earliest ``processed_date_time`` so far, as text, or None.
     :ivar newest: latest one.
+    :ivar skipped_customers: those left out so far, as ``{"customer_id", "status_code", "code", "error"}``.
     """
 
-    def __init__(self, query: LicenseQuery, transport: Transport, url: str) -> None:
-        ids = CallIds()
+    def __init__(self, query: LicenseQuery, transport: Transport, commercial_prefix: str) -> None:
         self._resource = query.resource
-        self._decoder = RowDecoder(query.resource, query.customer_id)
-        self._pages = read_pages(transport, url, ids)
+        self._call = Call(query.resource.name, query.max_parallel_requests)
+        self._decoder = RowDecoder(query.resource)
+        self._pages = (
+            read_customers(transport, query, commercial_prefix, self._call, self._skip)
+            if query.resource.needs_customer
+            else read_pages(transport, query, commercial_prefix, self._call)
+        )
         self.schema = self._decoder.schema
-        self.correlation_id = ids.correlation_id
+        self.correlation_id = self._call.correlation_id
+        self._failure: PartnerCenterError | None = None
         self.row_count = 0
         self.oldest: str | None = None
         self.newest: str | None = None
+        self.skipped_customers: list[dict[str, Any]] = []
 
     def __next__(self) -> pa.RecordBatch:
-        page = next(self._pages, None)
-        if page is None:
-            self._log_end()
-            raise StopIteration
-        batch = self._decoder.to_batch(page.records, self.row_count)
+        if self._failure:
+            # Asked again, a failed read must not look like one that ended.
+            raise self._failure
+        try:
+            return self._next_batch()
+        except PartnerCenterError as error:
+            self._failure = error
+            raise
+
+    def _next_batch(self) -> pa.RecordBatch:
+        with self._call.naming_errors():
+            page = next(self._pages, None)
+            if page is None:
+                self._log_end()
+                raise StopIteration
+            batch = self._decoder.to_batch(page.records, rows_before=self.row_count, customer_id=page.customer_id)
         self.row_count += batch.num_rows
+        self._call.progress.page_delivered(batch.num_rows)
         span = pc.min_max(batch["processed_date_time"]).as_py()
         if span["min"] is not None:
             # Text of equal width: it sorts like the times.
@@ -71,17 +95,35 @@ class LicenseReader(Iterator[pa.RecordBatch]):
             self.newest = max(filter(None, (self.newest, time_text(span["max"]))))
         return batch
 
+    def close(self) -> None:
+        """End the read early: no further request is sent."""
+        self._pages.close()
+
+    def _skip(self, customer_id: str, error: ApiError) -> None:
+        logger.warning("Customer %s is left out: %s [MS-CorrelationId %s]", customer_id, error, self.correlation_id)
+        self.skipped_customers.append(
+            {
+                "customer_id": customer_id,
+                "status_code": error.status_code,
+                "code": error.code,
+                "error": error.description,
+            }
+        )
+
     def _log_end(self) -> None:
+        self._call.progress.ended()
         if self.row_count:
-            logger.info("%s: %d rows [MS-CorrelationId %s]", self._resource.name, self.row_count, self.correlation_id)
             return
         instead = self._resource.superseded_by
-        logger.warning(
-            "%s: Partner Center answered 200 without rows%s [MS-CorrelationId %s]",
-            self._resource.name,
-            f"; this resource is superseded and has been seen empty since 2021, use {instead}"
+        reason = (
+            f"this resource is superseded and has been seen empty since 2021, use {instead}"
             if instead
-            else "; no data matches the query, or none has been processed yet",
+            else "no data matches the query, or none has been processed yet"
+        )
+        logger.warning(
+            "%s: Partner Center answered 200 without rows; %s [MS-CorrelationId %s]",
+            self._resource.name,
+            reason,
             self.correlation_id,
         )
 
@@ -102,6 +144,7 @@ class PartnerCenterClient:
     :param locale: for texts that Partner Center may translate.
     :param application_name: by which Partner Center's support sees the requests.
     :param on_secret: told every secret and token, to mask it in logs.
+    :raises ConfigurationError: an argument cannot work.
     """
 
     def __init__(
@@ -118,6 +161,11 @@ class PartnerCenterClient:
         application_name: str | None = None,
         on_secret: Callable[[str], None] | None = None,
     ) -> None:
+        if cloud not in CLOUDS:
+            raise ConfigurationError(f"cloud is {cloud!r}: use one of {', '.join(CLOUDS)}.")
+        for name, address in (("base_url", base_url), ("authority", authority)):
+            if address and not address.startswith("https://"):
+                raise ConfigurationError(f"{name} must start with https://, as secrets travel there.")
         place = CLOUDS[cloud]
         redactor = Redactor(on_secret)
         self._network = network or Network()
@@ -152,8 +200,21 @@ class PartnerCenterClient:
         :raises IncompleteResultError: while iterating, if the rows do not add up.
         :raises PartnerCenterError: while iterating, for any other failure.
         """
-        checked = build_query(resource, **query)
-        return LicenseReader(checked, self._transport, checked.url(self._transport.base_url, self._commercial_prefix))
+        return LicenseReader(build_query(resource, **query), self._transport, self._commercial_prefix)
+
+    def read_whole(self, resource: str, consume: Callable[[LicenseReader], T], **query: Unpack[QueryArguments]) -> T:
+        """Return what ``consume`` makes of a complete read.
+
+        A read that does not add up is done once more, strictly sequentially, by the service's own links. What the first
+        one left must not be visible to anyone: this is for callers that own the whole result.
+
+        :raises IncompleteResultError: the rows did not add up twice.
+        """
+        try:
+            return consume(self.iter_licenses(resource, **query))
+        except IncompleteResultError as error:
+            logger.warning("Reading once more, one page after the other: %s", error)
+            return consume(self.iter_licenses(resource, **(query | {"max_parallel_requests": 1})))
 
     def list_licenses(self, resource: str, **query: Unpack[QueryArguments]) -> list[dict[str, Any]]:
         """Return all rows as plain JSON values, in the order served.
@@ -164,18 +225,37 @@ class PartnerCenterClient:
         :return: a list of dictionaries; empty if there is no data.
         :raises PartnerCenterError: of the kind that says what to do.
         """
-        return read_again_on_doubt(
-            lambda: [row for batch in self.iter_licenses(resource, **query) for row in to_rows(batch)]
-        )
+        return self.read_whole(resource, lambda reader: [row for batch in reader for row in to_rows(batch)], **query)
+
+    def list_customers(self) -> list[dict[str, Any]]:
+        """Return the partner's customers, in the order served.
+
+        :return: plain JSON values, Microsoft's keys in snake_case: ``id`` (the customer's tenant, ``customer_id``
+            elsewhere), ``company_profile`` with ``tenant_id``, ``domain`` and ``company_name``, and
+            ``relationship_to_partner``.
+        :raises PartnerCenterError: of the kind that says what to do.
+
+        Source: https://learn.microsoft.com/en-us/partner-center/developer/get-a-list-of-customers (read 2026-11-20)
+        """
+        call = Call("customers")
+        url = f"{self._transport.base_url}/v1/customers"
+        with call.naming_errors():
+            customers: list[dict[str, Any]] = []
+            for page in read_by_links(self._transport, url, call):
+                customers += map(to_snake_case, page.records)
+                call.progress.page_delivered(len(page.records))
+        call.progress.ended()
+        return customers
 
     def probe(self) -> None:
         """Sign in and ask for one licence row: proves credentials, address and role. A few seconds of patience.
 
         :raises PartnerCenterError: of the kind that says what to do.
         """
-        query = build_query("licenses_deployment", page_size=1)
-        url = query.url(self._transport.base_url, self._commercial_prefix)
-        self._transport.get(url, decode_page, ids=CallIds())
+        url = build_query("licenses_deployment", page_size=1).url(self._transport.base_url, self._commercial_prefix)
+        call = Call("licenses_deployment")
+        with call.naming_errors():
+            self._transport.get(url, decode_page, call=call)
 
     def close(self) -> None:
         """Close pooled connections; the client may still be used."""

@@ -1,6 +1,7 @@
 """A body becomes typed rows: bytes, then records as served, then an Arrow batch."""
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from airflow_partnercenter.rows import ADDITIONAL_FIELDS
 logger = logging.getLogger(__name__)
 
 _BOM = b"\xef\xbb\xbf"
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _INT64 = range(-(2**63), 2**63)
 _TYPES = {
     Kind.TEXT: pa.string(),
@@ -48,11 +51,13 @@ class Page:
     :param records: rows as served.
     :param stated_total: ``TotalCount`` or ``totalCount``, if stated.
     :param next_link: where the next page is; None on the last.
+    :param customer_id: whose rows these are, where the request named a customer.
     """
 
     records: list[dict[str, Any]]
     stated_total: int | None
     next_link: NextLink | None
+    customer_id: str | None = None
 
 
 def decode_page(body: bytes) -> Page:
@@ -64,7 +69,7 @@ def decode_page(body: bytes) -> Page:
     """
     try:
         envelope = msgspec.json.decode(body.removeprefix(_BOM))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         looks_like = "an HTML page, perhaps from a proxy" if body.lstrip()[:1] == b"<" else f"{len(body)} bytes"
         raise UndecodableBodyError(
             f"Partner Center answered 200 with a body that is not JSON ({looks_like})."
@@ -85,29 +90,33 @@ class RowDecoder:
     """Types the records of one read.
 
     :param resource: whose declaration decides columns and types.
-    :param customer_id: fills ``customer_id`` where the service leaves it out, as it does for one customer's rows.
     """
 
-    def __init__(self, resource: Resource, customer_id: str | None = None) -> None:
+    def __init__(self, resource: Resource) -> None:
         self.schema = schema_of(resource)
         self._resource = resource
-        self._customer_id = customer_id
-        self._known = {name for field in resource.fields for name in (field.wire, *field.aliases)} | {"attributes"}
+        self._known = {field.wire for field in resource.fields} | {"attributes"}
+        self._aliases = {alias: field.wire for field in resource.fields for alias in field.aliases}
         self._named: set[str] = set()
 
-    def to_batch(self, records: Sequence[dict[str, Any]], rows_before: int = 0) -> pa.RecordBatch:
+    def to_batch(
+        self, records: Sequence[dict[str, Any]], *, rows_before: int = 0, customer_id: str | None = None
+    ) -> pa.RecordBatch:
         """Return the records as one batch, order kept. What the service left out is null, never 0.
 
+        :param customer_id: fills the column of that name, as the service leaves it out of one customer's rows.
         :param rows_before: rows of earlier pages, so that an error names the row of the whole result.
         :raises ResponseFormatError: a value is not of the declared kind; nothing is guessed.
         """
-        columns = [self._column(field, records, rows_before) for field in self._resource.fields]
+        columns = []
+        for field in self._resource.fields:
+            values = [_value(record, field) for record in records]
+            if field.column == "customer_id" and customer_id:
+                values = [customer_id if value is None else value for value in values]
+            columns.append(self._column(field, values, rows_before))
         return pa.RecordBatch.from_arrays([*columns, self._additional(records)], schema=self.schema)
 
-    def _column(self, field: Field, records: Sequence[dict[str, Any]], rows_before: int) -> pa.Array:
-        values = [_value(record, field) for record in records]
-        if field.column == "customer_id" and self._customer_id:
-            values = [self._customer_id if value is None else value for value in values]
+    def _column(self, field: Field, values: list[Any], rows_before: int) -> pa.Array:
         try:
             return pa.array(_CONVERTERS[field.kind](values), type=_TYPES[field.kind])
         except _UnexpectedValueError as error:
@@ -121,7 +130,7 @@ class RowDecoder:
         known = self._known
         if all(record.keys() <= known for record in records):
             return pa.nulls(len(records), pa.string())
-        extras = [{name: value for name, value in record.items() if name not in known} for record in records]
+        extras = [self._extra(record) for record in records]
         if new := {name for extra in extras for name in extra} - self._named:
             self._named |= new
             logger.warning(
@@ -131,6 +140,14 @@ class RowDecoder:
                 ", ".join(sorted(new)),
             )
         return pa.array([msgspec.json.encode(extra).decode() if extra else None for extra in extras], pa.string())
+
+    def _extra(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Return what no column holds: unknown fields, and another spelling of one that is there too."""
+        return {
+            name: value
+            for name, value in record.items()
+            if name not in self._known and (name not in self._aliases or record.get(self._aliases[name]) is not None)
+        }
 
 
 class _UnexpectedValueError(Exception):
@@ -195,7 +212,8 @@ def _each(values: list[Any], convert: Callable[[Any], Any]) -> list[Any]:
 def _count(value: Any) -> int:
     """Read a count, served as ``206``, ``206.0`` or ``"63"``."""
     number = _percent(value)
-    count = int(value) if isinstance(value, int) or (isinstance(value, str) and "." not in value) else int(number)
+    exact = isinstance(value, int) or (isinstance(value, str) and _WHOLE.fullmatch(value))
+    count = int(value) if exact else int(number)
     if count not in _INT64 or (count != number and abs(number) < 2**53):
         raise ValueError(value)
     return count
@@ -205,6 +223,8 @@ def _percent(value: Any) -> float:
     """Read a number; NaN, infinities, true and false are none."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise TypeError(value)
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        raise ValueError(value)
     number = float(value)
     if not abs(number) < float("inf"):
         raise ValueError(value)

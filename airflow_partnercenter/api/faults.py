@@ -17,6 +17,7 @@ from airflow_partnercenter.exceptions import (
     AccessTokenRefusedError,
     ApiError,
     MfaRequiredError,
+    ResponseFormatError,
     ServiceError,
     ThrottledError,
 )
@@ -103,7 +104,7 @@ def parse_fault(body: bytes) -> Fault:
     """
     try:
         content = msgspec.json.decode(body.removeprefix(_BOM))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Fault(description=_plain_text(body))
     if not isinstance(content, dict):
         return Fault(description=_plain_text(body))
@@ -113,8 +114,12 @@ def parse_fault(body: bytes) -> Fault:
     return Fault(_scalar(content.get("code")), _shorten(_scalar(text)))
 
 
-def error_for(answer: Answer, *, correlation_id: str, app_only: bool) -> ApiError:
+def error_for(answer: Answer, *, correlation_id: str, app_only: bool) -> ApiError | ResponseFormatError:
     """Return the error that an answer other than 200 stands for."""
+    if 200 < answer.status < 300:
+        return ResponseFormatError(
+            f"Partner Center answered {answer.status} to {answer.method_path}; only 200 is documented."
+        )
     fault = parse_fault(answer.body)
     said = fault.description or answer.reason
     # The MFA refusal of 2020 carries its code in the text, or even in the reason phrase.
@@ -122,7 +127,7 @@ def error_for(answer: Answer, *, correlation_id: str, app_only: bool) -> ApiErro
     refused_application = "application credentials" in said.lower() or "application-only" in said.lower()
     hint = _hint(answer, code, app_only=app_only, refused_application=refused_application)
     return _error_class(answer.status, code, refused_application=refused_application)(
-        _message(answer, code, said, hint, correlation_id),
+        _message(answer, code, said, hint),
         status_code=answer.status,
         code=code or None,
         description=said or None,
@@ -141,7 +146,7 @@ def retry_after_seconds(headers: Mapping[str, str], text: str = "") -> float | N
         try:
             then = parsedate_to_datetime(value)
         except ValueError:
-            return None
+            return retry_after_seconds({}, text)
         then = then if then.tzinfo else then.replace(tzinfo=UTC)
         return max(0.0, (then - datetime.now(UTC)).total_seconds())
     said = re.search(r"try again in (\d+) seconds?", text, re.IGNORECASE)
@@ -153,7 +158,7 @@ def heals_with_new_token(answer: Answer) -> bool:
     if answer.status != 401:
         return False
     error = error_for(answer, correlation_id="", app_only=False)
-    return error.code not in ("900420", "900421", "10001")
+    return getattr(error, "code", None) not in ("900420", "900421", "10001")
 
 
 def _error_class(status: int, code: str, *, refused_application: bool) -> type[ApiError]:
@@ -175,10 +180,10 @@ def _hint(answer: Answer, code: str, *, app_only: bool, refused_application: boo
     return _HINTS.get((answer.status, code)) or _STATUS_HINTS.get(answer.status, "")
 
 
-def _message(answer: Answer, code: str, said: str, hint: str, correlation_id: str) -> str:
+def _message(answer: Answer, code: str, said: str, hint: str) -> str:
     detail = ": ".join(part for part in (f"code {code}" if code else "", said) if part)
     sentence = f"Partner Center answered {answer.status} to {answer.method_path}" + (f" ({detail})" if detail else "")
-    return f"{sentence}{'; ' + hint if hint else ''}. [MS-CorrelationId {correlation_id}]"
+    return f"{sentence}{'; ' + hint if hint else ''}."
 
 
 def _plain_text(body: bytes) -> str:

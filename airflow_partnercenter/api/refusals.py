@@ -47,7 +47,8 @@ _CONFIGURATION = {
     "50020": "the service account is not of this tenant: check `tenant_id`",
 }
 
-_SERVICE_TROUBLE = {"temporarily_unavailable", "server_error", "service_unavailable"}
+#: Errors that are the service's own, whatever the status they come with.
+SERVICE_TROUBLE = {"temporarily_unavailable", "server_error", "service_unavailable"}
 _NEEDS_A_PERSON = {"invalid_grant", "interaction_required", "consent_required", "login_required"}
 
 
@@ -59,7 +60,7 @@ def refusal(result: Mapping[str, Any]) -> AuthenticationError | TokenServiceErro
     error = str(result.get("error") or "no_token")
     description = " ".join(str(result.get("error_description") or "no description").split())
     code = _aadsts(result, description)
-    if error in _SERVICE_TROUBLE:
+    if error in SERVICE_TROUBLE:
         return TokenServiceError(f"Microsoft Entra ID failed for now ({error}: {_first_sentence(description)}).")
     kind = InteractionRequiredError if code in _INTERACTION else AuthenticationError
     if error in _NEEDS_A_PERSON and code not in _CONFIGURATION:

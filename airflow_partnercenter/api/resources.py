@@ -5,11 +5,11 @@ Sources: the page named with each resource, and
 https://learn.microsoft.com/en-us/partner-center/developer/partner-center-analytics-resources (read 2026-11-20)
 """
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 
 from airflow_partnercenter.exceptions import ConfigurationError
+from airflow_partnercenter.rows import snake_case
 
 
 class Kind(Enum):
@@ -40,7 +40,7 @@ class Field:
     @property
     def column(self) -> str:
         """Name in rows, tables and files."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.wire).lower()
+        return snake_case(self.wire)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Which failures are tried again at once, how often, and after how long."""
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -38,15 +39,32 @@ class RetryPolicy:
     attempts: int = 5
     total_seconds: float = 300.0
 
-    def call(self, attempt: Callable[[], T]) -> T:
-        """Return what ``attempt`` returns, or raise its last error."""
+    def call(
+        self,
+        attempt: Callable[[], T],
+        *,
+        on_wait: Callable[[float, BaseException | None], None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> T:
+        """Return what ``attempt`` returns, or raise its last error.
+
+        :param on_wait: told the seconds before each further attempt, and why; by default the log is.
+        :param sleep: waits; may raise to end it all.
+        """
+        tell = on_wait or log_wait
         return Retrying(
             retry=retry_if_exception(_may_heal),
             wait=_wait_seconds,
             stop=stop_after_attempt(self.attempts) | stop_before_delay(self.total_seconds),
-            before_sleep=_log_wait,
+            before_sleep=lambda state: tell(state.upcoming_sleep, _error(state)),
+            sleep=sleep,
             reraise=True,
         )(attempt)
+
+
+def log_wait(seconds: float, error: BaseException | None) -> None:
+    """Say why, and for how long, a request waits before it is sent again."""
+    logger.warning("Trying again in %.1f s: %s", seconds, error)
 
 
 def _may_heal(error: BaseException) -> bool:
@@ -58,10 +76,6 @@ def _wait_seconds(state: RetryCallState) -> float:
     error = _error(state)
     asked = error.retry_after_seconds if isinstance(error, PartnerCenterError) else None
     return (asked or 0.0) + _back_off(state)
-
-
-def _log_wait(state: RetryCallState) -> None:
-    logger.warning("Attempt %d failed, next in %.1f s: %s", state.attempt_number, state.upcoming_sleep, _error(state))
 
 
 def _error(state: RetryCallState) -> BaseException | None:

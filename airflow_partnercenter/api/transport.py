@@ -4,10 +4,9 @@ Source: https://learn.microsoft.com/en-us/partner-center/developer/headers (read
 """
 
 import logging
+import re
 import time
-import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -16,35 +15,18 @@ import urllib3
 
 from airflow_partnercenter import __version__
 from airflow_partnercenter.api.auth import TokenProvider
+from airflow_partnercenter.api.call import Call, RequestIds
 from airflow_partnercenter.api.faults import Answer, error_for, heals_with_new_token
 from airflow_partnercenter.api.network import Network, transport_error
 from airflow_partnercenter.api.redaction import Redactor
 from airflow_partnercenter.api.retrying import RetryPolicy
-from airflow_partnercenter.exceptions import ResponseFormatError, TransportError
+from airflow_partnercenter.exceptions import ConfigurationError, ResponseFormatError, ThrottledError, TransportError
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _CHUNK_BYTES = 1 << 16
 _OK = 200
-#: Ten times the largest documented page would be; a body beyond it is not licence data.
-_LARGEST_BODY_BYTES = 256 << 20
-
-
-@dataclass(slots=True)
-class CallIds:
-    """The ids of one logical call.
-
-    ``MS-CorrelationId`` stays for the whole call, its pages and retries. ``MS-RequestId`` names one request: Partner
-    Center takes a reused one for the same attempt, so it is kept only for a retry after no answer came.
-    """
-
-    correlation_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-
-    def answered(self) -> None:
-        """Note that an answer came, whatever it was: the next request is another one."""
-        self.request_id = str(uuid.uuid4())
 
 
 class Transport:
@@ -81,67 +63,86 @@ class Transport:
         }
         if application_name:
             self._headers["MS-PartnerCenter-Application"] = application_name
+        for name, value in self._headers.items():
+            if not re.fullmatch(r"[\x20-\x7e]+", value):
+                raise ConfigurationError(f"{name} cannot be sent: locale and application_name must be plain ASCII.")
 
     def get(
         self,
         url: str,
         decode: Callable[[bytes], T],
         *,
-        ids: CallIds,
+        call: Call,
         headers: Mapping[str, str] | None = None,
     ) -> T:
-        """Return the decoded body of a GET.
+        """Return the decoded body of a GET. May be called from several threads of one call.
 
         :param url: on the configured origin.
         :param decode: makes the result of the body; a body that is not JSON is asked for again.
+        :param call: what the request belongs to.
         :param headers: more headers, such as those of a next link.
         :raises PartnerCenterError: of the kind that the answer, or its absence, stands for.
         """
+        ids, pace = call.new_request(), call.pace
 
         def attempt() -> T:
-            return decode(self._attempt(url, ids, dict(headers or {})).body)
+            try:
+                with pace.request():
+                    result = decode(self._attempt(url, call, ids, dict(headers or {})).body)
+            except ThrottledError as error:
+                pace.throttled(error.retry_after_seconds or 0.0)
+                raise
+            pace.answered()
+            return result
 
-        return self._retry.call(attempt)
+        return self._retry.call(attempt, on_wait=call.progress.waits, sleep=pace.sleep)
 
-    def _attempt(self, url: str, ids: CallIds, headers: dict[str, str]) -> Answer:
+    def sign_in(self) -> None:
+        """Get an access token now, in this thread."""
+        self._tokens.access_token()
+
+    def _attempt(self, url: str, call: Call, ids: RequestIds, headers: dict[str, str]) -> Answer:
         """Return a 200, with one new access token on the way if that may help."""
         token = self._tokens.access_token()
-        answer = self._send(url, ids, headers, token)
+        answer = self._send(url, call, ids, headers, token)
         if heals_with_new_token(answer):
-            logger.info("Partner Center refused the access token; asking for a new one once")
-            answer = self._send(url, ids, headers, self._tokens.access_token(refused=token))
-        if answer.status == _OK:
-            return answer
-        if 200 < answer.status < 300:
-            raise ResponseFormatError(
-                f"Partner Center answered {answer.status} to {answer.method_path}; only 200 is documented."
-                f" [MS-CorrelationId {ids.correlation_id}]"
+            logger.info(
+                "Partner Center refused the access token; asking for a new one once [MS-CorrelationId %s]",
+                ids.correlation_id,
             )
-        raise error_for(answer, correlation_id=ids.correlation_id, app_only=self._tokens.app_only)
+            answer = self._send(url, call, ids, headers, self._tokens.access_token(refused=token))
+        if answer.status != _OK:
+            raise error_for(answer, correlation_id=ids.correlation_id, app_only=self._tokens.app_only)
+        return answer
 
-    def _send(self, url: str, ids: CallIds, headers: dict[str, str], token: str) -> Answer:
+    def _send(self, url: str, call: Call, ids: RequestIds, headers: dict[str, str], token: str) -> Answer:
         """Send once; the answer's own text comes back without secrets."""
         deadline = time.monotonic() + self._network.request_timeout_seconds
         method_path = f"GET {urlsplit(url).path}"
         ours = {"MS-RequestId": ids.request_id, "MS-CorrelationId": ids.correlation_id}
         options = self._network.request_options | {"auth": _Bearer(token), "stream": True}
+        every = headers | self._headers | ours
+        call.progress.request_sent()
         try:
-            with self._network.session.get(url, headers=headers | self._headers | ours, **options) as response:
+            with self._network.session.get(url, headers=every, **options) as response:
                 ids.answered()
-                body = _read(response.raw, deadline)
+                body = _read(response.raw, deadline, self._network.max_response_bytes)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             who = f"Partner Center at {urlsplit(url).netloc} to {method_path}"
             raise transport_error(error, who, self._redactor) from error
+        call.progress.body_read(len(body))
         logger.debug(
-            "%s: %d, %d bytes, MS-RequestId %s",
+            "%s: %d, %d bytes [MS-RequestId %s, MS-CorrelationId %s]",
             method_path,
             response.status_code,
             len(body),
             ours["MS-RequestId"],
+            ids.correlation_id,
         )
         if response.status_code != _OK:
             body = self._redactor(body.decode("utf-8", "replace")).encode()
-        return Answer(method_path, response.status_code, self._redactor(response.reason or ""), response.headers, body)
+        reason = self._redactor(response.reason or "")
+        return Answer(method_path, response.status_code, reason, response.headers, body)
 
     def __repr__(self) -> str:
         return f"<Transport to {self.base_url}>"
@@ -158,7 +159,7 @@ class _Bearer(requests.auth.AuthBase):
         return request
 
 
-def _read(raw: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+def _read(raw: urllib3.BaseHTTPResponse, deadline: float, most_bytes: int) -> bytes:
     """Return the decompressed body, bounded in time and size: a timeout of requests bounds each packet only.
 
     :raises TransportError: the deadline passed.
@@ -167,10 +168,8 @@ def _read(raw: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
     body = bytearray()
     while chunk := raw.read1(_CHUNK_BYTES, decode_content=True):
         body += chunk
-        if len(body) > _LARGEST_BODY_BYTES:
-            raise ResponseFormatError(
-                f"The answer is larger than {_LARGEST_BODY_BYTES >> 20} MiB; reading was given up."
-            )
+        if len(body) > most_bytes:
+            raise ResponseFormatError(f"The answer is larger than {most_bytes:,} bytes; reading was given up.")
         if time.monotonic() > deadline:
             raise TransportError("The answer took longer than request_timeout_seconds; it may be raised.")
     return bytes(body)

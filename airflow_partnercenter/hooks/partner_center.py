@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -75,15 +76,20 @@ class PartnerCenterHook(BaseHook):
         import pandas as pd
         import pyarrow as pa
 
-        from airflow_partnercenter.api.paging import read_again_on_doubt
-
-        def read() -> pa.Table:
-            reader = self.iter_licenses(resource, **query)
+        def to_table(reader: "LicenseReader") -> pa.Table:
             return pa.Table.from_batches(reader, schema=reader.schema)
 
         dtypes = {pa.int64(): pd.Int64Dtype(), pa.float64(): pd.Float64Dtype(), pa.string(): pd.StringDtype()}
-        frame: pd.DataFrame = read_again_on_doubt(read).to_pandas(types_mapper=dtypes.get)
+        table = self.get_conn().read_whole(resource, to_table, **query)
+        frame: pd.DataFrame = table.to_pandas(types_mapper=dtypes.get)
         return frame
+
+    def list_customers(self) -> list[dict[str, Any]]:
+        """Return the partner's customers as plain JSON values.
+
+        See :meth:`airflow_partnercenter.api.client.PartnerCenterClient.list_customers`.
+        """
+        return self.get_conn().list_customers()
 
     def test_connection(self) -> tuple[bool, str]:
         """Sign in and read one licence row.
@@ -117,24 +123,24 @@ class PartnerCenterHook(BaseHook):
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return how Airflow 2 shows the standard fields; Airflow 3 reads the provider's metadata instead."""
-        return FIELD_BEHAVIOUR
+        return deepcopy(FIELD_BEHAVIOUR)
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Return the further fields for Airflow 2; Airflow 3 reads the provider's metadata instead."""
         from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
-        from wtforms import IntegerField, PasswordField, SelectField, StringField
-        from wtforms.validators import Optional
+        from wtforms import IntegerField, PasswordField, StringField
+        from wtforms.validators import AnyOf, Optional
 
+        # Airflow 2 refuses the whole hook over any other class of field, a drop-down included.
         def widget(item: Any) -> Any:
             common = {"label": item.label, "description": item.help, "default": item.default}
-            if item.choices:
-                return SelectField(choices=list(item.choices), **common)
             if item.secret:
                 return PasswordField(widget=BS3PasswordFieldWidget(), **common)
             if item.whole_number:
                 return IntegerField(widget=BS3TextFieldWidget(), validators=[Optional()], **common)
-            return StringField(widget=BS3TextFieldWidget(), **common)
+            checks = [Optional(), AnyOf(item.choices)] if item.choices else []
+            return StringField(widget=BS3TextFieldWidget(), validators=checks, **common)
 
         return {item.name: widget(item) for item in CONNECTION_FIELDS}
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 OnEmpty = Literal["allow", "skip", "fail"]
+OnCustomerError = Literal["fail", "skip"]
 IfExists = Literal["replace", "skip", "fail"]
 
 
@@ -30,12 +31,15 @@ class PartnerCenterLicensesOperator(BaseOperator):
     :param resource: one of ``partner_licenses_deployment``, ``partner_licenses_usage``,
         ``customer_licenses_deployment``, ``customer_licenses_usage``, ``licenses_deployment``, ``licenses_usage``.
         (templated)
-    :param customer_id: GUID of the customer; for the ``customer_*`` resources. (templated)
+    :param customer_id: GUID of the customer, or a list of them; for the ``customer_*`` resources. (templated)
     :param filter_expression: Microsoft's ``filter``, such as ``serviceCode eq 'o365'``; for ``licenses_*``. (templated)
     :param group_by: API field names to aggregate by, such as ``["serviceCode"]``; for ``licenses_*``. (templated)
     :param processed_date_time: day or time, ISO 8601, for which Microsoft processed the data; default the latest; for
         ``licenses_*``. (templated)
     :param page_size: rows per page, at most and by default 10 000; for ``licenses_*``.
+    :param max_parallel_requests: requests in flight at most; 1 reads strictly one after the other.
+    :param on_customer_error: what a customer that answers 403 or 404 does: ``fail`` the task, or be left out and listed
+        (``skip``).
     :param on_empty: what a result without rows does: ``allow``, ``skip`` the task, or ``fail`` it.
     :param partner_center_conn_id: connection of type ``partner_center``. (templated)
     """
@@ -54,11 +58,13 @@ class PartnerCenterLicensesOperator(BaseOperator):
         self,
         *,
         resource: str,
-        customer_id: str | None = None,
+        customer_id: str | Sequence[str] | None = None,
         filter_expression: str | None = None,
         group_by: Sequence[str] | None = None,
         processed_date_time: str | date | None = None,
         page_size: int | None = None,
+        max_parallel_requests: int = 4,
+        on_customer_error: OnCustomerError = "fail",
         on_empty: OnEmpty = "allow",
         partner_center_conn_id: str = PartnerCenterHook.default_conn_name,
         **kwargs: Any,
@@ -70,6 +76,8 @@ class PartnerCenterLicensesOperator(BaseOperator):
         self.group_by = group_by
         self.processed_date_time = processed_date_time
         self.page_size = page_size
+        self.max_parallel_requests = max_parallel_requests
+        self.on_customer_error = on_customer_error
         self.on_empty = on_empty
         self.partner_center_conn_id = partner_center_conn_id
 
@@ -86,6 +94,8 @@ class PartnerCenterLicensesOperator(BaseOperator):
             "group_by": self.group_by,
             "processed_date_time": self.processed_date_time,
             "page_size": self.page_size,
+            "max_parallel_requests": self.max_parallel_requests,
+            "on_customer_error": self.on_customer_error,
         }
 
     def _check_choice(self, name: str, choices: tuple[str, ...]) -> None:
@@ -106,7 +116,8 @@ class PartnerCenterListLicensesOperator(PartnerCenterLicensesOperator):
     """Return the rows of a licence resource as a list of dictionaries, through XCom.
 
     For small results: partner totals, one customer, or an aggregation by ``group_by``. Rows are plain JSON values as
-    :meth:`PartnerCenterHook.list_licenses` returns them. Further parameters: :class:`PartnerCenterLicensesOperator`.
+    :meth:`PartnerCenterHook.list_licenses` returns them. Customers left out by ``on_customer_error="skip"`` are in the
+    XCom ``skipped_customers``. Further parameters: :class:`PartnerCenterLicensesOperator`.
 
     :param max_xcom_bytes: most bytes of UTF-8 JSON to push; beyond it the task fails before anything is pushed.
     """
@@ -119,9 +130,11 @@ class PartnerCenterListLicensesOperator(PartnerCenterLicensesOperator):
         """Read, check the size, return."""
         with failing_fast():
             self._check_choice("on_empty", ("allow", "skip", "fail"))
-            rows = self.hook.list_licenses(self.resource, **self._query)
+            rows, skipped = self.hook.get_conn().read_whole(self.resource, _rows_and_skipped, **self._query)
             self._meet_emptiness(len(rows))
             self._check_size(rows)
+        if skipped:
+            context["ti"].xcom_push(key="skipped_customers", value=skipped)
         return rows
 
     def _check_size(self, rows: list[dict[str, Any]]) -> None:
@@ -148,7 +161,8 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
         (``.parquet``, ``.csv``, ``.json``, ``.jsonl``, text ones also ``.gz``). (templated)
     :param if_exists: what a file that is there already does: ``replace`` it, ``skip`` the task, or ``fail`` it.
     :return: ``{"uri", "resource", "file_format", "row_count", "byte_count", "sha256", "processed_date_time":
-        {"min", "max"}, "correlation_id", "columns"}``, plain JSON values.
+        {"min", "max"}, "correlation_id", "columns"}``, plain JSON values; with ``on_customer_error="skip"`` also
+        ``"skipped_customers"``, a list of ``{"customer_id", "status_code", "code", "error"}``.
     """
 
     template_fields: Sequence[str] = (*PartnerCenterLicensesOperator.template_fields, "destination", "file_format")
@@ -168,8 +182,6 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
 
     def execute(self, context: "Context") -> dict[str, Any]:
         """Check the destination, read, put the file in place, return its description."""
-        from airflow_partnercenter.api.paging import read_again_on_doubt
-
         with failing_fast():
             self._check_choice("on_empty", ("allow", "skip", "fail"))
             self._check_choice("if_exists", ("replace", "skip", "fail"))
@@ -177,10 +189,10 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
             open_path(destination.uri)
             if destination.is_final:
                 self._meet_existing(destination)
-            return read_again_on_doubt(lambda: self._write(destination))
+            client = self.hook.get_conn()
+            return client.read_whole(self.resource, lambda reader: self._write(reader, destination), **self._query)
 
-    def _write(self, destination: Destination) -> dict[str, Any]:
-        reader = self.hook.iter_licenses(self.resource, **self._query)
+    def _write(self, reader: "LicenseReader", destination: Destination) -> dict[str, Any]:
         with SpooledFile(destination, reader.schema) as spool:
             for batch in reader:
                 spool.write(batch)
@@ -210,7 +222,7 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
             byte_count,
             reader.correlation_id,
         )
-        return {
+        described = {
             "uri": destination.uri,
             "resource": self.resource,
             "file_format": destination.file_format,
@@ -221,3 +233,12 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
             "correlation_id": reader.correlation_id,
             "columns": reader.schema.names,
         }
+        if self.on_customer_error == "skip":
+            described["skipped_customers"] = reader.skipped_customers
+        return described
+
+
+def _rows_and_skipped(reader: "LicenseReader") -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    from airflow_partnercenter.rows import to_rows
+
+    return [row for batch in reader for row in to_rows(batch)], reader.skipped_customers

@@ -1,0 +1,231 @@
+"""What belongs to one logical call across its requests: ids, pace, progress, and giving up together."""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from airflow_partnercenter.exceptions import PartnerCenterError, TransportError
+
+logger = logging.getLogger(__name__)
+
+_SECONDS_BETWEEN_REPORTS = 10.0
+#: Answers without throttling, per request in flight, after which one more may be in flight again.
+_CALM_ANSWERS = 8
+
+
+@dataclass(slots=True)
+class RequestIds:
+    """The ids of one request.
+
+    ``MS-CorrelationId`` is that of the call. ``MS-RequestId`` names one request: Partner Center takes a reused one for
+    the same attempt, so it is kept only for a retry after no answer came.
+    """
+
+    correlation_id: str
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def answered(self) -> None:
+        """Note that an answer came, whatever it was: the next request is another one."""
+        self.request_id = str(uuid.uuid4())
+
+
+class Pace:
+    """How many requests of a call may be in flight: half as many after throttling, one more after a calm while.
+
+    While Partner Center asks to wait, no request of the call starts.
+
+    :param most: never more than this.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.allowed = most
+        self.in_flight = 0
+        self._calm = 0
+        self._not_before = 0.0
+        self._given_up = False
+        self._condition = threading.Condition()
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Wait for a place, and hold it while a request is under way.
+
+        :raises TransportError: another request of the same call has failed for good.
+        """
+        with self._condition:
+            while not self._given_up and (delay := self._delay()):
+                self._condition.wait(delay)
+            self.check()
+            self.in_flight += 1
+        try:
+            yield
+        finally:
+            with self._condition:
+                self.in_flight -= 1
+                self._condition.notify_all()
+
+    def throttled(self, retry_after_seconds: float) -> None:
+        """Note a 429."""
+        with self._condition:
+            self.allowed = max(1, self.allowed // 2)
+            self._calm = 0
+            self._not_before = max(self._not_before, time.monotonic() + retry_after_seconds)
+
+    def answered(self) -> None:
+        """Note an answer that was no 429."""
+        with self._condition:
+            self._calm += 1
+            if self._calm >= _CALM_ANSWERS * self.allowed and self.allowed < self._most:
+                self.allowed += 1
+                self._calm = 0
+                self._condition.notify_all()
+
+    def give_up(self) -> None:
+        """End the call for all its threads: waits end at once, and no further request is sent."""
+        with self._condition:
+            self._given_up = True
+            self._condition.notify_all()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait before the next attempt of a request, unless the call is given up meanwhile.
+
+        :raises TransportError: another request of the same call has failed for good.
+        """
+        with self._condition:
+            self._condition.wait_for(lambda: self._given_up, seconds)
+            self.check()
+
+    def check(self) -> None:
+        """Go on only if nobody gave the call up.
+
+        :raises TransportError: another request of the same call has failed for good.
+        """
+        if self._given_up:
+            raise TransportError("The call was given up, as another of its requests failed.")
+
+    def _delay(self) -> float:
+        """Return for how long no request may start: 0 for now, and a while to look again if there is no place."""
+        if self.in_flight >= self.allowed:
+            return _SECONDS_BETWEEN_REPORTS
+        return max(0.0, self._not_before - time.monotonic())
+
+
+class Call:
+    """One logical call to Partner Center; shared by the threads that work on it.
+
+    :param name: what is read, for the log.
+    :param max_parallel_requests: requests in flight at most.
+    """
+
+    def __init__(self, name: str, max_parallel_requests: int = 1) -> None:
+        self.correlation_id = str(uuid.uuid4())
+        self.pace = Pace(max_parallel_requests)
+        self.progress = Progress(name, self.correlation_id, lambda: self.pace.in_flight)
+
+    def go_on_sequentially(self) -> None:
+        """Send one request at a time from now on; those of before, given up by then, no longer count."""
+        self.pace = Pace(1)
+
+    def new_request(self) -> RequestIds:
+        """Return ids for one more request."""
+        return RequestIds(self.correlation_id)
+
+    @contextmanager
+    def naming_errors(self) -> Iterator[None]:
+        """Give every error that leaves the call its ``MS-CorrelationId``, as attribute and in its message."""
+        try:
+            yield
+        except PartnerCenterError as error:
+            error.correlation_id = error.correlation_id or self.correlation_id
+            # A refusal of the token service names its own correlation id.
+            if error.correlation_id == self.correlation_id and self.correlation_id not in str(error):
+                error.args = (f"{error} [MS-CorrelationId {self.correlation_id}]",)
+            raise
+
+
+class Progress:
+    """What a call has done so far, told in the log at most every ten seconds and once at the end.
+
+    :param name: what is read.
+    :param correlation_id: ``MS-CorrelationId`` of the call.
+    :param in_flight: tells how many requests are under way.
+    """
+
+    def __init__(self, name: str, correlation_id: str, in_flight: Callable[[], int]) -> None:
+        self._name = name
+        self._correlation_id = correlation_id
+        self._in_flight = in_flight
+        self._lock = threading.Lock()
+        self._began = self._reported = time.monotonic()
+        self.total_rows: int | None = None
+        self.rows = self.pages = self.bytes = self.requests = self.retries = 0
+        self.waited_seconds = 0.0
+        self._waiting = ""
+
+    def request_sent(self) -> None:
+        """Count a request."""
+        with self._lock:
+            self.requests += 1
+
+    def body_read(self, byte_count: int) -> None:
+        """Count the bytes of an answer."""
+        with self._lock:
+            self.bytes += byte_count
+
+    def waits(self, seconds: float, error: BaseException | None) -> None:
+        """Count a retry and the wait before it, and say so."""
+        logger.warning(
+            "%s: trying again in %.1f s: %s [MS-CorrelationId %s]", self._name, seconds, error, self._correlation_id
+        )
+        with self._lock:
+            self.retries += 1
+            self.waited_seconds += seconds
+            status = getattr(error, "status_code", None)
+            cause = f"{type(error).__name__}{f' {status}' if status else ''}"
+            self._waiting = f", last wait {seconds:.1f} s after {cause}"
+
+    def page_delivered(self, row_count: int) -> None:
+        """Count a page that the caller got, and report if it is time."""
+        with self._lock:
+            self.pages += 1
+            self.rows += row_count
+            now = time.monotonic()
+            if now - self._reported < _SECONDS_BETWEEN_REPORTS:
+                return
+            self._reported = now
+            waiting, self._waiting = self._waiting, ""
+        logger.info(
+            "%s: %s rows, %d pages, %d requests in flight, %d retries%s%s [MS-CorrelationId %s]",
+            self._name,
+            f"{self.rows:,}" if self.total_rows is None else f"{self.rows:,} of {self.total_rows:,}",
+            self.pages,
+            self._in_flight(),
+            self.retries,
+            waiting,
+            self._time_left(now),
+            self._correlation_id,
+        )
+
+    def ended(self) -> None:
+        """Report the whole call in one line."""
+        logger.info(
+            "%s: read %s rows, %s bytes in %.1f s; %d requests, %d retries, %.1f s waited [MS-CorrelationId %s]",
+            self._name,
+            f"{self.rows:,}",
+            f"{self.bytes:,}",
+            time.monotonic() - self._began,
+            self.requests,
+            self.retries,
+            self.waited_seconds,
+            self._correlation_id,
+        )
+
+    def _time_left(self, now: float) -> str:
+        if not self.total_rows or not self.rows:
+            return ""
+        seconds = (now - self._began) * max(0, self.total_rows - self.rows) / self.rows
+        return f", about {seconds:.0f} s left"
