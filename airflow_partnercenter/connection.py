@@ -247,7 +247,7 @@ def _https_url(value: str | None, name: str, example: str, conn_id: str) -> str 
     if not value.startswith("https://"):
         raise _wrong(conn_id, name, f"must start with https://, as secrets travel there: such as {example}")
     parts = _split(value)
-    if not parts or "@" in parts.netloc or parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", value):
+    if not parts or "@" in parts.netloc or parts.query or parts.fragment or not re.fullmatch(r"[!-\[\]-~]+", value):
         raise _wrong(conn_id, name, f"is not the address of a server: write it as {example}")
     return value.rstrip("/")
 

@@ -21,7 +21,7 @@ BOM = b"\xef\xbb\xbf"
 
 
 def _rows(resource: str, *records: dict, customer_id: str | None = None) -> list[dict]:
-    return to_rows(RowDecoder(RESOURCES[resource], customer_id).to_batch(list(records)))
+    return to_rows(RowDecoder(RESOURCES[resource]).to_batch(list(records), customer_id=customer_id))
 
 
 def _value(resource: str, wire: str, value: object) -> object:

@@ -21,6 +21,11 @@ def _page(numbers, link=None, total=_LEFT_OUT) -> Reply:
     return Reply(body=body if total is _LEFT_OUT else body | {"TotalCount": total})
 
 
+def _sequentially(client) -> list[dict[str, object]]:
+    """Read one page after the other; tests/unit/api/test_parallel.py reads several at once."""
+    return client.list_licenses(RESOURCE, max_parallel_requests=1)
+
+
 def _sold(rows) -> list[int]:
     return [row["licenses_sold"] for row in rows]
 
@@ -35,7 +40,7 @@ def test_pages_are_followed_in_order(origin, origin_client, form):
         "without version": "/analytics/commercial/deployment/license?skip=",
     }[form]
     origin.answer(_page([1, 2], f"{start}2", 5), _page([3, 4], f"{start}4", 5), _page([5], None, 5))
-    assert _sold(origin_client().list_licenses(RESOURCE)) == [1, 2, 3, 4, 5]
+    assert _sold(_sequentially(origin_client())) == [1, 2, 3, 4, 5]
     targets = [request.target for request in origin.requests]
     assert targets == [f"{PATH}?top=10000", f"{PATH}?skip=2", f"{PATH}?skip=4"]
 
@@ -89,7 +94,7 @@ def test_links_next_of_the_older_envelope_is_followed_with_its_headers(origin, o
 def test_total_that_is_borne_out_is_accepted(origin, origin_client, totals):
     """Whether TotalCount means the whole or the page is undocumented: either reading may hold, or nothing be stated."""
     origin.answer(_page([1, 2], "?skip=2", totals[0]), _page([3, 4], None, totals[1]))
-    assert _sold(origin_client().list_licenses(RESOURCE)) == [1, 2, 3, 4]
+    assert _sold(_sequentially(origin_client())) == [1, 2, 3, 4]
     assert len(origin.requests) == 2
 
 
@@ -103,7 +108,7 @@ def test_total_that_is_not_borne_out_is_read_once_more_and_then_an_error(origin,
     pages = [_page([1, 2], "?skip=2", totals[0]), _page([3, 4], None, totals[1])]
     origin.answer(*pages, *pages)
     with pytest.raises(IncompleteResultError) as caught:
-        origin_client().list_licenses(RESOURCE)
+        _sequentially(origin_client())
     assert caught.value.retriable
     assert "4" in str(caught.value)
     assert [request.target.split("?")[1] for request in origin.requests] == ["top=10000", "skip=2"] * 2
@@ -200,7 +205,7 @@ def test_page_two_that_fails_fails_the_call(origin, origin_client, status):
 def test_page_two_that_heals_costs_only_itself(origin, origin_client):
     """A retry repeats the failed page, not those before it."""
     origin.answer(_page([1, 2], "?skip=2", 4), Reply(503), Reply(reset=True), _page([3, 4], None, 4))
-    assert _sold(origin_client(retry=RetryPolicy(attempts=3, total_seconds=8)).list_licenses(RESOURCE)) == [1, 2, 3, 4]
+    assert _sold(_sequentially(origin_client(retry=RetryPolicy(attempts=3, total_seconds=8)))) == [1, 2, 3, 4]
     assert [request.target.split("?")[1] for request in origin.requests] == ["top=10000", *["skip=2"] * 3]
 
 

@@ -15,7 +15,8 @@ GUID = "0112A436-B14E-4888-967B-CA4BB2CF1234"
 
 
 def _url(resource: str, **query: object) -> str:
-    return build_query(resource, **query).url(BASE, "/partner/v1")
+    checked = build_query(resource, **query)
+    return checked.url(BASE, "/partner/v1", customer_id=next(iter(checked.customer_ids), None))
 
 
 @pytest.mark.parametrize(
@@ -204,3 +205,26 @@ def test_unknown_argument_is_refused():
     """A misspelt argument is never ignored."""
     with pytest.raises(TypeError):
         build_query("licenses_deployment", filter="serviceCode eq 'o365'")
+
+
+def test_customers_keep_their_order_and_none_comes_twice():
+    """A list of customers is read in its order; one named twice, in whatever case, would double its rows."""
+    other = "aaaabbbb-0000-cccc-1111-dddd2222eeee"
+    assert build_query("customer_licenses_usage", customer_id=[other, GUID]).customer_ids == (other, GUID)
+    with pytest.raises(ConfigurationError, match="more than once"):
+        build_query("customer_licenses_usage", customer_id=[other, GUID, other.upper()])
+    with pytest.raises(ConfigurationError, match="not a GUID"):
+        build_query("customer_licenses_usage", customer_id=[other, "nobody"])
+
+
+@pytest.mark.parametrize("value", [0, -1, 65, 1.5, "4", True, None], ids=repr)
+def test_parallel_requests_are_a_small_whole_number(value):
+    """One to 64 requests at once."""
+    with pytest.raises(ConfigurationError, match="max_parallel_requests"):
+        build_query("licenses_usage", max_parallel_requests=value)
+
+
+def test_customers_that_fail_are_failed_or_skipped():
+    """There is no third way."""
+    with pytest.raises(ConfigurationError, match="on_customer_error"):
+        build_query("customer_licenses_usage", customer_id=GUID, on_customer_error="ignore")
