@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint setup format requirements clean
+.PHONY: help demo test lint setup format bench bench-quick requirements clean
 
 # The first Python that is new enough; `make PYTHON=/path/to/python3.12 …` overrides it.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -28,11 +28,19 @@ format: .venv/dev.installed ## Format the code
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
+bench: .venv/bench.installed ## Measure against what users would write instead (about 25 minutes)
+	$(BIN)/python -m benchmarks
+
+bench-quick: .venv/bench.installed ## Check in two minutes that the benchmarks work
+	$(BIN)/python -m benchmarks --quick
+
 requirements: .venv/dev.installed ## Compile requirements/*.txt anew: names, versions and hashes, no index
 	$(UV) pip compile pyproject.toml --group dev --extra emulator --extra reports --universal --generate-hashes --upgrade \
 		--no-header --no-annotate --output-file requirements/dev.txt
 	$(UV) pip compile pyproject.toml --group demo --extra emulator --extra reports --universal --generate-hashes --upgrade \
 		--no-header --no-annotate --constraint requirements/dev.txt --output-file requirements/demo.txt
+	$(UV) pip compile pyproject.toml --group bench --extra emulator --universal --generate-hashes \
+		--no-header --no-annotate --constraint requirements/dev.txt --output-file requirements/bench.txt
 	awk '/^uv==/ {uv = 1} uv {print} uv && !/\\$$/ {exit}' requirements/dev.txt >requirements/bootstrap.txt
 
 clean: ## Remove what the other commands made
@@ -56,3 +64,8 @@ clean: ## Remove what the other commands made
 	@$(UV) pip sync --compile-bytecode --require-hashes requirements/dev.txt
 	@$(UV) pip install --no-deps --no-build-isolation --editable .
 	@touch $@ .venv/demo.installed
+	@rm -f .venv/bench.installed
+
+.venv/bench.installed: requirements/bench.txt pyproject.toml | .venv/dev.installed
+	@$(UV) pip install --compile-bytecode --require-hashes --requirement requirements/bench.txt
+	@touch $@
