@@ -46,7 +46,7 @@ def run_demo(folder: Path, *, days: int = 30) -> int:
             for age in reversed(range(days)):
                 day = emulator.today = today - timedelta(days=age)
                 with _output_to(log):
-                    _run_dag(day, lake.as_uri(), with_report=day == today)
+                    _run_dag(day, f"file://{lake}", with_report=day == today)
                 _progress(day, days - age, days)
         except (Exception, SystemExit) as error:  # Airflow's commands end with either
             print(f"\nThe demo failed: {error}\nAirflow's own words are in {log}", file=sys.stderr)
@@ -117,8 +117,8 @@ def _show(lake: Path) -> None:
     from airflow_partnercenter.reports import build_license_report
     from airflow_partnercenter.storage import read_snapshots
 
-    snapshots = read_snapshots((lake / "licenses_deployment").as_uri())
-    partner = read_snapshots((lake / "partner_licenses_deployment").as_uri())
+    snapshots = read_snapshots(f"file://{lake}/licenses_deployment")
+    partner = read_snapshots(f"file://{lake}/partner_licenses_deployment")
     _say(f"{len(snapshots)} snapshots in {lake / 'licenses_deployment'}, one Parquet file per processed date")
     print(f"\n{build_license_report(snapshots, partner).to_text()}\n")
 

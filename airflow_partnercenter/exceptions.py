@@ -30,6 +30,8 @@ class PartnerCenterError(Exception):
     retry_after_seconds: float | None = None
     #: ``MS-CorrelationId`` of the call, or the token service's correlation id, for a support case.
     correlation_id: str | None = None
+    #: Whether the retries within the task are used up; Airflow's own may still help.
+    retries_are_used_up = False
 
 
 class ConfigurationError(PartnerCenterError):

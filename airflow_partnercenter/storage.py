@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 import re
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -112,15 +113,20 @@ class SpooledFile:
         self.row_count = 0
 
     def __enter__(self) -> Self:
-        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="partner-center-"))
+        with _disk_errors(), ExitStack() as stack:
+            self._open(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def _open(self, stack: ExitStack) -> None:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="partner-center-"))
         self.path = Path(folder, "spool")
-        self._file: IO[bytes] = self._stack.enter_context(self.path.open("wb"))
+        self._file: IO[bytes] = stack.enter_context(self.path.open("wb"))
         # No name and no time in the header: the same rows give the same bytes.
         self._stream = self._file
         if self._destination.compressed:
             self._stream = cast("IO[bytes]", gzip.GzipFile(filename="", mode="wb", fileobj=self._file, mtime=0))
         self._writer = _WRITERS[self._destination.file_format](self._stream, self._schema)
-        return self
 
     def __exit__(self, *_: object) -> None:
         # After a failure the writer is still open and would complain when it is collected.
@@ -129,23 +135,32 @@ class SpooledFile:
         self._stack.close()
 
     def write(self, batch: "pa.RecordBatch") -> None:
-        """Add rows."""
-        self._writer.write(batch)
+        """Add rows.
+
+        :raises TransportError: the worker's disk is full.
+        """
+        with _disk_errors():
+            self._writer.write(batch)
         self.row_count += batch.num_rows
 
     def close(self) -> tuple[int, str]:
         """Finish the file; return its size in bytes and its SHA-256."""
-        self._writer.close()
-        self._stream.close()
-        self._file.close()
+        with _disk_errors():
+            self._writer.close()
+            self._stream.close()
+            self._file.close()
         with self.path.open("rb") as file:
             return self.path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+
+    def discard(self) -> None:
+        """Remove the spool now, while another frame still writes it: for a task that is being killed."""
+        shutil.rmtree(self.path.parent, ignore_errors=True)
 
     def publish(self, destination: Destination) -> None:
         """Put the finished file in place in one step, replacing what is there.
 
         :raises ConfigurationError: the bucket or container does not exist, or writing is not allowed.
-        :raises TransportError: the store failed; what was there before is untouched.
+        :raises TransportError: the store failed.
         """
         _put(self.path, destination.uri)
 
@@ -155,7 +170,7 @@ def write_whole(uri: str, content: bytes) -> None:
 
     :param uri: ``scheme://[connection@]bucket/key`` or ``file:///path``.
     :raises ConfigurationError: the URI cannot work, or the bucket or container does not exist.
-    :raises TransportError: the store failed; what was there before is untouched.
+    :raises TransportError: the store failed.
     """
     uri = _checked(uri)
     with tempfile.TemporaryDirectory(prefix="partner-center-") as folder:
@@ -194,19 +209,33 @@ class _Writer(Protocol):
 
 
 class _ParquetWriter:
-    """Parquet: zstd, typed columns, times as ``timestamp[us, UTC]``."""
+    """Parquet: zstd, typed columns, times as ``timestamp[us, UTC]``, row groups of a useful size."""
 
     def __init__(self, stream: IO[bytes], schema: "pa.Schema") -> None:
         import pyarrow.parquet as pq
 
+        self._schema = schema
         self._parquet = pq.ParquetWriter(stream, schema, compression="zstd")
+        self._waiting: list[pa.RecordBatch] = []
+        self._waiting_rows = 0
 
     def write(self, batch: "pa.RecordBatch") -> None:
-        if batch.num_rows:
-            self._parquet.write_batch(batch, row_group_size=_ROWS_PER_GROUP)
+        # Each write makes a row group of its own, and a customer has few rows.
+        self._waiting.append(batch)
+        self._waiting_rows += batch.num_rows
+        if self._waiting_rows >= _ROWS_PER_GROUP:
+            self._write_group()
 
     def close(self) -> None:
+        if self._waiting_rows:
+            self._write_group()
         self._parquet.close()
+
+    def _write_group(self) -> None:
+        import pyarrow as pa
+
+        self._parquet.write_table(pa.Table.from_batches(self._waiting, self._schema))
+        self._waiting, self._waiting_rows = [], 0
 
 
 class _CsvWriter:
@@ -305,6 +334,7 @@ def _put(spool: Path, uri: str) -> None:
             _put_local(spool, Path(target.path))
         else:
             _put_remote(spool, target)
+            _check_size(spool, target, uri)
 
 
 def _put_local(spool: Path, target: Path) -> None:
@@ -324,10 +354,17 @@ def _put_local(spool: Path, target: Path) -> None:
 
 def _put_remote(spool: Path, target: ObjectStoragePath) -> None:
     target.fs.put_file(str(spool), target.path)
+
+
+def _check_size(spool: Path, target: ObjectStoragePath, uri: str) -> None:
+    """Compare what arrived with what was sent.
+
+    :raises TransportError: the sizes differ.
+    """
     target.fs.invalidate_cache()
     size = target.fs.info(target.path)["size"]
     if size != spool.stat().st_size:
-        raise OSError(f"{size} bytes arrived of {spool.stat().st_size}")
+        raise TransportError(f"{uri} holds {size} bytes after an upload of {spool.stat().st_size}: write it again.")
 
 
 @contextmanager
@@ -344,9 +381,18 @@ def _storage_errors(uri: str) -> Iterator[None]:
     except (PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError) as error:
         raise ConfigurationError(f"destination {uri} cannot be written: {error.strerror or error}.") from error
     except Exception as error:  # every store has its own
+        raise TransportError(f"The store of {uri} failed ({type(error).__name__}: {str(error)[:200]}).") from error
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    """Say which disk is full; the destination's is another one."""
+    try:
+        yield
+    except OSError as error:
         raise TransportError(
-            f"The store of destination {uri} failed ({type(error).__name__}: {str(error)[:200]}); what was there "
-            "before is untouched."
+            f"The worker could not spool the file in {tempfile.gettempdir()} ({error.strerror or error}): free space "
+            "there, or point TMPDIR elsewhere."
         ) from error
 
 

@@ -6,6 +6,7 @@ Source: https://learn.microsoft.com/en-us/partner-center/developer/enable-secure
 import base64
 import json
 import logging
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 import msal
 import requests
+import urllib3
 
 from airflow_partnercenter.api.faults import retry_after_seconds
 from airflow_partnercenter.api.network import Network, transport_error
@@ -122,6 +124,8 @@ class TokenProvider:
             if not isinstance(token, str) or not token:
                 raise refusal(self._without_secrets(result))
             self._redactor.add(token)
+            if not re.fullmatch(r"[!-~]+", token):
+                raise TokenServiceError("The token service's access token holds signs that no HTTP header can carry.")
             self._redactor.add(result.get("refresh_token"))
             self._held = (token, time.monotonic() + _usable_seconds(result))
             return token
@@ -211,11 +215,14 @@ class _TokenServiceHttp:
         host = urlsplit(url).netloc
 
         def attempt() -> tuple[requests.Response, dict[str, Any]]:
+            deadline = self._network.deadline()
+            options = self._network.request_options | {"stream": True}
             try:
-                response = self._network.session.request(method, url, **request, **self._network.request_options)
-            except (requests.RequestException, OSError) as error:
+                with self._network.session.request(method, url, **request, **options) as response:
+                    content = self._network.read(response, deadline)
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 raise transport_error(error, f"the token service at {host}", self._redactor) from error
-            body = self._json_object(response)
+            body = self._json_object(response.status_code, content)
             trouble = body.get("error") in SERVICE_TROUBLE
             if trouble or response.status_code == 429 or response.status_code >= 500:
                 raise TokenServiceError(
@@ -226,15 +233,15 @@ class _TokenServiceHttp:
 
         return self._retry.call(attempt)
 
-    def _json_object(self, response: requests.Response) -> dict[str, Any]:
+    def _json_object(self, status: int, content: bytes) -> dict[str, Any]:
         """Return the body, in an error without our secrets; empty if it is not a JSON object."""
         try:
-            body = response.json()
-        except (requests.JSONDecodeError, RecursionError):
+            body = json.loads(content)
+        except (ValueError, RecursionError):
             return {}
         if not isinstance(body, dict):
             return {}
-        if response.status_code == _OK and "access_token" in body:
+        if status == _OK and "access_token" in body:
             return _without_unreadable_identity(body)
         return {key: self._redactor(value) if isinstance(value, str) else value for key, value in body.items()}
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from airflow_partnercenter.exceptions import PartnerCenterError, TransportError
+from airflow_partnercenter.exceptions import PartnerCenterError, ThrottledError, TransportError
 
 logger = logging.getLogger(__name__)
 
@@ -33,31 +33,53 @@ class RequestIds:
         self.request_id = str(uuid.uuid4())
 
 
+class Gate:
+    """When the next request may leave, as Partner Center asked; shared by all calls of a client."""
+
+    def __init__(self) -> None:
+        self._not_before = 0.0
+
+    def hold(self, seconds: float) -> None:
+        """Let nobody through for this long."""
+        self._not_before = max(self._not_before, time.monotonic() + seconds)
+
+    def seconds(self) -> float:
+        """Return how long it stays closed; 0 if it is open."""
+        return max(0.0, self._not_before - time.monotonic())
+
+
 class Pace:
     """How many requests of a call may be in flight: half as many after throttling, one more after a calm while.
 
     While Partner Center asks to wait, no request of the call starts.
 
     :param most: never more than this.
+    :param gate: closed while Partner Center asks to wait.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, gate: Gate) -> None:
         self._most = most
+        self._gate = gate
         self.allowed = most
         self.in_flight = 0
         self._calm = 0
-        self._not_before = 0.0
         self._given_up = False
         self._condition = threading.Condition()
 
     @contextmanager
-    def request(self) -> Iterator[None]:
+    def request(self, patience_seconds: float) -> Iterator[None]:
         """Wait for a place, and hold it while a request is under way.
 
+        :param patience_seconds: wait no longer than this for what Partner Center asked of another request.
+        :raises ThrottledError: Partner Center asked to stay away for longer.
         :raises TransportError: another request of the same call has failed for good.
         """
         with self._condition:
             while not self._given_up and (delay := self._delay()):
+                if (asked := self._gate.seconds()) > patience_seconds:
+                    raise ThrottledError(
+                        f"Partner Center asked to send nothing for {asked:.0f} s more.", retry_after_seconds=asked
+                    )
                 self._condition.wait(delay)
             self.check()
             self.in_flight += 1
@@ -68,12 +90,15 @@ class Pace:
                 self.in_flight -= 1
                 self._condition.notify_all()
 
-    def throttled(self, retry_after_seconds: float) -> None:
+    def hold(self, seconds: float) -> None:
+        """Note that Partner Center asked to wait."""
+        self._gate.hold(seconds)
+
+    def throttled(self) -> None:
         """Note a 429."""
         with self._condition:
             self.allowed = max(1, self.allowed // 2)
             self._calm = 0
-            self._not_before = max(self._not_before, time.monotonic() + retry_after_seconds)
 
     def answered(self) -> None:
         """Note an answer that was no 429."""
@@ -111,24 +136,26 @@ class Pace:
         """Return for how long no request may start: 0 for now, and a while to look again if there is no place."""
         if self.in_flight >= self.allowed:
             return _SECONDS_BETWEEN_REPORTS
-        return max(0.0, self._not_before - time.monotonic())
+        return self._gate.seconds()
 
 
 class Call:
     """One logical call to Partner Center; shared by the threads that work on it.
 
     :param name: what is read, for the log.
+    :param gate: closed while Partner Center asks to wait.
     :param max_parallel_requests: requests in flight at most.
     """
 
-    def __init__(self, name: str, max_parallel_requests: int = 1) -> None:
+    def __init__(self, name: str, gate: Gate, max_parallel_requests: int = 1) -> None:
         self.correlation_id = str(uuid.uuid4())
-        self.pace = Pace(max_parallel_requests)
+        self._gate = gate
+        self.pace = Pace(max_parallel_requests, gate)
         self.progress = Progress(name, self.correlation_id, lambda: self.pace.in_flight)
 
     def go_on_sequentially(self) -> None:
         """Send one request at a time from now on; those of before, given up by then, no longer count."""
-        self.pace = Pace(1)
+        self.pace = Pace(1, self._gate)
 
     def new_request(self) -> RequestIds:
         """Return ids for one more request."""

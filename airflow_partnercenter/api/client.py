@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import date
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ from airflow_partnercenter.api.query import LicenseQuery, build_query
 from airflow_partnercenter.api.redaction import Redactor
 from airflow_partnercenter.api.retrying import RetryPolicy
 from airflow_partnercenter.api.transport import Transport
-from airflow_partnercenter.exceptions import ApiError, ConfigurationError, IncompleteResultError, PartnerCenterError
+from airflow_partnercenter.exceptions import ApiError, ConfigurationError, IncompleteResultError
 from airflow_partnercenter.rows import time_text, to_rows, to_snake_case
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class LicenseReader(Iterator[pa.RecordBatch]):
 
     def __init__(self, query: LicenseQuery, transport: Transport, commercial_prefix: str) -> None:
         self._resource = query.resource
-        self._call = Call(query.resource.name, query.max_parallel_requests)
+        self._call = Call(query.resource.name, transport.gate, query.max_parallel_requests)
         self._decoder = RowDecoder(query.resource)
         self._pages = (
             read_customers(transport, query, commercial_prefix, self._call, self._skip)
@@ -63,7 +64,7 @@ class LicenseReader(Iterator[pa.RecordBatch]):
         )
         self.schema = self._decoder.schema
         self.correlation_id = self._call.correlation_id
-        self._failure: PartnerCenterError | None = None
+        self._failure: BaseException | None = None
         self.row_count = 0
         self.oldest: str | None = None
         self.newest: str | None = None
@@ -75,8 +76,11 @@ class LicenseReader(Iterator[pa.RecordBatch]):
             raise self._failure
         try:
             return self._next_batch()
-        except PartnerCenterError as error:
+        except StopIteration:
+            raise
+        except BaseException as error:
             self._failure = error
+            self.close()
             raise
 
     def _next_batch(self) -> pa.RecordBatch:
@@ -97,7 +101,12 @@ class LicenseReader(Iterator[pa.RecordBatch]):
 
     def close(self) -> None:
         """End the read early: no further request is sent."""
+        self.give_up()
         self._pages.close()
+
+    def give_up(self) -> None:
+        """End the read from another place, such as a signal handler: waits end, and the next step fails."""
+        self._call.pace.give_up()
 
     def _skip(self, customer_id: str, error: ApiError) -> None:
         logger.warning("Customer %s is left out: %s [MS-CorrelationId %s]", customer_id, error, self.correlation_id)
@@ -112,7 +121,7 @@ class LicenseReader(Iterator[pa.RecordBatch]):
 
     def _log_end(self) -> None:
         self._call.progress.ended()
-        if self.row_count:
+        if self.row_count or self.skipped_customers:
             return
         instead = self._resource.superseded_by
         reason = (
@@ -197,7 +206,8 @@ class PartnerCenterClient:
         ones.
 
         :raises ConfigurationError: an argument is wrong, missing, or not for this resource.
-        :raises IncompleteResultError: while iterating, if the rows do not add up.
+        :raises IncompleteResultError: while iterating, if the rows do not add up, or at any doubt in a parallel read;
+            a service that repeats a key on two pages is read with ``max_parallel_requests=1``.
         :raises PartnerCenterError: while iterating, for any other failure.
         """
         return LicenseReader(build_query(resource, **query), self._transport, self._commercial_prefix)
@@ -211,10 +221,12 @@ class PartnerCenterClient:
         :raises IncompleteResultError: the rows did not add up twice.
         """
         try:
-            return consume(self.iter_licenses(resource, **query))
+            with closing(self.iter_licenses(resource, **query)) as reader:
+                return consume(reader)
         except IncompleteResultError as error:
             logger.warning("Reading once more, one page after the other: %s", error)
-            return consume(self.iter_licenses(resource, **(query | {"max_parallel_requests": 1})))
+        with closing(self.iter_licenses(resource, **(query | {"max_parallel_requests": 1}))) as reader:
+            return consume(reader)
 
     def list_licenses(self, resource: str, **query: Unpack[QueryArguments]) -> list[dict[str, Any]]:
         """Return all rows as plain JSON values, in the order served.
@@ -237,13 +249,15 @@ class PartnerCenterClient:
 
         Source: https://learn.microsoft.com/en-us/partner-center/developer/get-a-list-of-customers (read 2026-11-20)
         """
-        call = Call("customers")
+        call = Call("customers", self._transport.gate)
         url = f"{self._transport.base_url}/v1/customers"
         with call.naming_errors():
             customers: list[dict[str, Any]] = []
             for page in read_by_links(self._transport, url, call):
                 customers += map(to_snake_case, page.records)
                 call.progress.page_delivered(len(page.records))
+            if len({customer.get("id") for customer in customers}) < len(customers):
+                raise IncompleteResultError("Partner Center listed a customer twice; the list may be changing.")
         call.progress.ended()
         return customers
 
@@ -253,7 +267,7 @@ class PartnerCenterClient:
         :raises PartnerCenterError: of the kind that says what to do.
         """
         url = build_query("licenses_deployment", page_size=1).url(self._transport.base_url, self._commercial_prefix)
-        call = Call("licenses_deployment")
+        call = Call("licenses_deployment", self._transport.gate)
         with call.naming_errors():
             self._transport.get(url, decode_page, call=call)
 

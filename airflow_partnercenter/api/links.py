@@ -33,11 +33,14 @@ class NextLink:
 
         :raises ResponseFormatError: the link leaves the configured origin or is not an address.
         """
+        # A filter in the link may hold plain blanks; any other oddity is refused.
+        head, mark, query = self.uri.partition("?")
+        uri = head + mark + query.replace(" ", "%20")
         # Blanks, backslashes and control characters are where two URL parsers can disagree about the host.
-        if not self.uri or re.search(r"[\s\\\x00-\x1f\x7f]", self.uri):
+        if not uri or re.search(r"[\s\\\x00-\x1f\x7f]", uri):
             raise ResponseFormatError("The next link of Partner Center's answer is not an address.")
         try:
-            target = urlsplit(urljoin(current_url, self.uri))
+            target = urlsplit(urljoin(current_url, uri))
             same = _origin(target) == _origin(urlsplit(base_url)) and "@" not in target.netloc
         except ValueError:
             raise ResponseFormatError("The next link of Partner Center's answer is not an address.") from None
@@ -47,7 +50,7 @@ class NextLink:
                 f"{base_url}; it was not followed, as the access token must not go there."
             )
         path = target.path
-        if self.uri.startswith("/") and not _VERSION_SEGMENT.match(path):
+        if uri.startswith("/") and not _VERSION_SEGMENT.match(path):
             current = _VERSION_SEGMENT.match(urlsplit(current_url).path)
             path = (current[0].rstrip("/") if current else "") + path
         origin = urlsplit(base_url)
@@ -67,9 +70,10 @@ def next_link_of(envelope: Mapping[str, Any]) -> NextLink | None:
             return NextLink(link)
     links = envelope.get("links")
     link = links.get("next") if isinstance(links, dict) else None
-    if not link:
+    if not link or (isinstance(link, dict) and link.get("uri") in (None, "")):
         return None
-    if not isinstance(link, dict) or not isinstance(link.get("uri"), str) or link.get("method", "GET") != "GET":
+    method = str(link.get("method") or "GET").upper() if isinstance(link, dict) else ""
+    if not isinstance(link, dict) or not isinstance(link["uri"], str) or method != "GET":
         raise ResponseFormatError("links.next of Partner Center's answer is not a GET with a uri.")
     headers = {
         str(header["key"]): str(header["value"])

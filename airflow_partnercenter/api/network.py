@@ -1,5 +1,6 @@
 """How requests leave: one session with pooled connections, verified TLS, an optional proxy, no stray credentials."""
 
+import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 import requests
 
 from airflow_partnercenter.api.redaction import Redactor
-from airflow_partnercenter.exceptions import TransportError
+from airflow_partnercenter.exceptions import ResponseFormatError, TransportError
 
 _CONNECT_SECONDS = 10.0
 _POOL_SIZE = 64
+_CHUNK_BYTES = 1 << 16
 
 
 def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -24,7 +26,7 @@ class Network:
 
     :param ca_bundle: path of a PEM file with the certificate authorities to trust instead of the system's.
     :param proxy: URL of a proxy for https; None leaves it to the environment (``HTTPS_PROXY``).
-    :param request_timeout_seconds: for one whole answer.
+    :param request_timeout_seconds: for the body of one answer as a whole, and for each packet of its headers.
     :param max_response_bytes: most of one answer, decompressed; a full page of 10 000 rows has 3 to 5 MB.
     """
 
@@ -53,6 +55,25 @@ class Network:
             "allow_redirects": False,
             "auth": _no_netrc,
         }
+
+    def deadline(self) -> float:
+        """Return when a request that is sent now must be answered, on the monotonic clock."""
+        return time.monotonic() + self.request_timeout_seconds
+
+    def read(self, response: requests.Response, deadline: float) -> bytes:
+        """Return the decompressed body, bounded in time and size: a timeout of requests bounds each packet only.
+
+        :raises TransportError: the deadline passed.
+        :raises ResponseFormatError: the body is larger than any answer we ask for.
+        """
+        body = bytearray()
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+            body += chunk
+            if len(body) > self.max_response_bytes:
+                raise ResponseFormatError(f"The answer is larger than {self.max_response_bytes:,} bytes.")
+            if time.monotonic() > deadline:
+                raise TransportError("The answer took longer than request_timeout_seconds; it may be raised.")
+        return bytes(body)
 
     def close(self) -> None:
         """Close pooled connections."""

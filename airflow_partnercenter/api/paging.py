@@ -16,8 +16,9 @@ from airflow_partnercenter.exceptions import ApiError, IncompleteResultError
 
 logger = logging.getLogger(__name__)
 
-#: Answers that concern one customer only, and not the sign-in or the service.
-_CUSTOMER_STATUSES = (403, 404)
+_FORBIDDEN = 403
+#: Answers that may concern one customer only, and not the sign-in or the service.
+_CUSTOMER_STATUSES = (_FORBIDDEN, 404)
 #: More in a row, each with a next link of its own, lead nowhere.
 _MOST_EMPTY_PAGES = 100
 
@@ -102,15 +103,22 @@ def read_customers(
     """Yield the pages of each customer, in the order of the list; several customers are asked for at once.
 
     :param on_skip: told a customer that answered 403 or 404, if the query says to skip those.
+    :raises ApiError: every customer answered 403.
     """
     # In this thread, so that the workers find a token.
     transport.sign_in()
     tasks = (partial(_read_customer, transport, query, prefix, call, customer) for customer in query.customer_ids)
-    for customer, result in zip(query.customer_ids, in_order(tasks, query.max_parallel_requests, call), strict=True):
-        if isinstance(result, ApiError):
-            on_skip(customer, result)
-        else:
-            yield from result
+    refused: list[ApiError] = []
+    with closing(in_order(tasks, query.max_parallel_requests, call)) as results:
+        for customer, result in zip(query.customer_ids, results, strict=True):
+            if isinstance(result, ApiError):
+                refused.append(result)
+                on_skip(customer, result)
+            else:
+                yield from result
+    if len(refused) == len(query.customer_ids) and all(error.status_code == _FORBIDDEN for error in refused):
+        # Not a matter of single customers: the signed-in user may read none.
+        raise refused[-1]
 
 
 def _read_customer(

@@ -53,6 +53,11 @@ class Proof:
         if self._parallel and (moved := self._dates.add(page.records)):
             raise self.doubt(f"data processed at {moved} appeared in the middle of the read")
         self.row_count += len(page.records)
+        most = max((total for total, _ in self._totals), default=self.row_count)
+        if self.row_count > most and not self._each_page_is_total():
+            raise self.doubt(
+                f"a total of {most:,} rows was stated but {self.row_count:,} were served and more may come"
+            )
 
     def conclude(self) -> None:
         """Compare the rows with what the pages state.
@@ -60,8 +65,7 @@ class Proof:
         :raises IncompleteResultError: they do not add up.
         """
         of_the_whole = {total for total, _ in self._totals} <= {self.row_count}
-        of_each_page = not self._parallel and all(total == rows for total, rows in self._totals)
-        if not of_the_whole and not of_each_page:
+        if not of_the_whole and not self._each_page_is_total():
             totals = ", ".join(f"{total:,}" for total in sorted({total for total, _ in self._totals}))
             raise self.doubt(f"a total of {totals} rows was stated but {self.row_count:,} were served")
 
@@ -71,10 +75,16 @@ class Proof:
             f"{self._resource.name} does not add up: {what}. The data may be changing at this moment."
         )
 
+    def _each_page_is_total(self) -> bool:
+        """Return whether ``TotalCount`` counts the rows of its page."""
+        return not self._parallel and all(total == rows for total, rows in self._totals)
+
     def _meet_repetition(self, record: dict[str, Any]) -> None:
         key = ", ".join(f"{name}={record.get(name)!r}" for name in self._key)
         if self._parallel:
-            raise self.doubt(f"the row with {key} came on two pages")
+            raise self.doubt(
+                f"the row with {key} came on two pages (if the service repeats it, max_parallel_requests=1 reads it)"
+            )
         if not self._repetition_named:
             self._repetition_named = True
             logger.warning(

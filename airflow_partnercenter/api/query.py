@@ -113,7 +113,10 @@ def build_query(
 
 def _customer_ids(resource: Resource, given: str | Sequence[str] | None) -> tuple[str, ...]:
     """Return the customers, in their order; none twice, as that would double rows."""
-    customers = tuple(given or ()) if isinstance(given, list | tuple | None) else (given,) if given else ()
+    customers: tuple[str, ...] = (given,) if isinstance(given, str) and given else ()
+    if not isinstance(given, str | None):
+        # Any sequence: a mapped task hands over a lazy one of Airflow's own.
+        customers = tuple(given) if isinstance(given, Sequence) else (given,)
     if not resource.needs_customer:
         if not customers:
             return ()
@@ -147,7 +150,7 @@ def _filter(expression: str | None) -> str | None:
 def _group_by(resource: Resource, names: Sequence[str] | None) -> str | None:
     if not names:
         return None
-    if not isinstance(names, list | tuple):
+    if isinstance(names, str) or not isinstance(names, Sequence):
         raise ConfigurationError(f"group_by must be a list of API field names, not {type(names).__name__}.")
     allowed = [field.wire for field in resource.fields if field.kind in (Kind.TEXT, Kind.TIME)]
     if unknown := [name for name in names if name not in allowed]:

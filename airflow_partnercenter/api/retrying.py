@@ -20,7 +20,7 @@ from airflow_partnercenter.exceptions import PartnerCenterError, ResponseFormatE
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_back_off = wait_random_exponential(multiplier=0.5, max=30)
+_back_off = wait_random_exponential(multiplier=0.5, min=0.1, max=30)
 
 
 class UndecodableBodyError(ResponseFormatError):
@@ -52,14 +52,20 @@ class RetryPolicy:
         :param sleep: waits; may raise to end it all.
         """
         tell = on_wait or log_wait
-        return Retrying(
+        retrying = Retrying(
             retry=retry_if_exception(_may_heal),
             wait=_wait_seconds,
             stop=stop_after_attempt(self.attempts) | stop_before_delay(self.total_seconds),
             before_sleep=lambda state: tell(state.upcoming_sleep, _error(state)),
             sleep=sleep,
             reraise=True,
-        )(attempt)
+        )
+        try:
+            return retrying(attempt)
+        except PartnerCenterError as error:
+            # The token service is asked within a request to Partner Center: its retries must not multiply with ours.
+            error.retries_are_used_up = True
+            raise
 
 
 def log_wait(seconds: float, error: BaseException | None) -> None:
@@ -68,7 +74,9 @@ def log_wait(seconds: float, error: BaseException | None) -> None:
 
 
 def _may_heal(error: BaseException) -> bool:
-    return isinstance(error, UndecodableBodyError) or (isinstance(error, PartnerCenterError) and error.retriable)
+    if not isinstance(error, PartnerCenterError) or error.retries_are_used_up:
+        return False
+    return error.retriable or isinstance(error, UndecodableBodyError)
 
 
 def _wait_seconds(state: RetryCallState) -> float:

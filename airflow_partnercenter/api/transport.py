@@ -5,7 +5,6 @@ Source: https://learn.microsoft.com/en-us/partner-center/developer/headers (read
 
 import logging
 import re
-import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -15,17 +14,16 @@ import urllib3
 
 from airflow_partnercenter import __version__
 from airflow_partnercenter.api.auth import TokenProvider
-from airflow_partnercenter.api.call import Call, RequestIds
+from airflow_partnercenter.api.call import Call, Gate, RequestIds
 from airflow_partnercenter.api.faults import Answer, error_for, heals_with_new_token
 from airflow_partnercenter.api.network import Network, transport_error
 from airflow_partnercenter.api.redaction import Redactor
 from airflow_partnercenter.api.retrying import RetryPolicy
-from airflow_partnercenter.exceptions import ConfigurationError, ResponseFormatError, ThrottledError, TransportError
+from airflow_partnercenter.exceptions import ApiError, ConfigurationError, ThrottledError
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_CHUNK_BYTES = 1 << 16
 _OK = 200
 
 
@@ -54,6 +52,7 @@ class Transport:
         self._network = network
         self._retry = retry
         self._redactor = redactor
+        self.gate = Gate()
         self._headers = {
             "Accept": "application/json",
             "User-Agent": f"airflow-provider-partnercenter/{__version__}",
@@ -87,10 +86,12 @@ class Transport:
 
         def attempt() -> T:
             try:
-                with pace.request():
+                with pace.request(self._retry.total_seconds):
                     result = decode(self._attempt(url, call, ids, dict(headers or {})).body)
-            except ThrottledError as error:
-                pace.throttled(error.retry_after_seconds or 0.0)
+            except ApiError as error:
+                pace.hold(error.retry_after_seconds or 0.0)
+                if isinstance(error, ThrottledError):
+                    pace.throttled()
                 raise
             pace.answered()
             return result
@@ -106,6 +107,7 @@ class Transport:
         token = self._tokens.access_token()
         answer = self._send(url, call, ids, headers, token)
         if heals_with_new_token(answer):
+            call.pace.check()
             logger.info(
                 "Partner Center refused the access token; asking for a new one once [MS-CorrelationId %s]",
                 ids.correlation_id,
@@ -117,7 +119,7 @@ class Transport:
 
     def _send(self, url: str, call: Call, ids: RequestIds, headers: dict[str, str], token: str) -> Answer:
         """Send once; the answer's own text comes back without secrets."""
-        deadline = time.monotonic() + self._network.request_timeout_seconds
+        deadline = self._network.deadline()
         method_path = f"GET {urlsplit(url).path}"
         ours = {"MS-RequestId": ids.request_id, "MS-CorrelationId": ids.correlation_id}
         options = self._network.request_options | {"auth": _Bearer(token), "stream": True}
@@ -126,7 +128,7 @@ class Transport:
         try:
             with self._network.session.get(url, headers=every, **options) as response:
                 ids.answered()
-                body = _read(response.raw, deadline, self._network.max_response_bytes)
+                body = self._network.read(response, deadline)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             who = f"Partner Center at {urlsplit(url).netloc} to {method_path}"
             raise transport_error(error, who, self._redactor) from error
@@ -157,19 +159,3 @@ class _Bearer(requests.auth.AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
-
-
-def _read(raw: urllib3.BaseHTTPResponse, deadline: float, most_bytes: int) -> bytes:
-    """Return the decompressed body, bounded in time and size: a timeout of requests bounds each packet only.
-
-    :raises TransportError: the deadline passed.
-    :raises ResponseFormatError: the body is too large to be licence data.
-    """
-    body = bytearray()
-    while chunk := raw.read1(_CHUNK_BYTES, decode_content=True):
-        body += chunk
-        if len(body) > most_bytes:
-            raise ResponseFormatError(f"The answer is larger than {most_bytes:,} bytes; reading was given up.")
-        if time.monotonic() > deadline:
-            raise TransportError("The answer took longer than request_timeout_seconds; it may be raised.")
-    return bytes(body)

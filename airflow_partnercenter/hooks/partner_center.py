@@ -14,6 +14,7 @@ from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterEr
 from airflow_partnercenter.get_provider_info import FIELD_BEHAVIOUR
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Unpack
 
     import pandas as pd
@@ -98,7 +99,7 @@ class PartnerCenterHook(BaseHook):
         """
         try:
             settings = self._settings()
-            with _client(settings, patient=False) as client:
+            with build_client(settings, patient=False) as client:
                 client.probe()
         except PartnerCenterError as error:
             return False, str(error)
@@ -108,7 +109,7 @@ class PartnerCenterHook(BaseHook):
 
     @cached_property
     def _client(self) -> "PartnerCenterClient":
-        return _client(self._settings(), patient=True)
+        return build_client(self._settings(), patient=True)
 
     def _settings(self) -> "ConnectionSettings":
         try:
@@ -159,10 +160,8 @@ def failing_fast() -> Iterator[None]:
         raise AirflowFailException(str(error)) from error
 
 
-def _client(settings: "ConnectionSettings", *, patient: bool) -> "PartnerCenterClient":
+def build_client(settings: "ConnectionSettings", *, patient: bool) -> "PartnerCenterClient":
     """Build the client. Imports stay in here: parsing a DAG must not load msal, requests and pyarrow."""
-    from airflow.providers.common.compat.sdk import mask_secret
-
     from airflow_partnercenter.api.auth import AppOnlyCredentials, AppUserCredentials, Credentials
     from airflow_partnercenter.api.client import PartnerCenterClient
     from airflow_partnercenter.api.network import Network
@@ -189,7 +188,7 @@ def _client(settings: "ConnectionSettings", *, patient: bool) -> "PartnerCenterC
         retry=_retry(patient=patient),
         locale=settings.locale,
         application_name=settings.application_name,
-        on_secret=mask_secret,
+        on_secret=_mask_secret(),
     )
 
 
@@ -197,3 +196,15 @@ def _retry(*, patient: bool) -> "RetryPolicy":
     from airflow_partnercenter.api.retrying import RetryPolicy
 
     return RetryPolicy() if patient else RetryPolicy(attempts=2, total_seconds=_TEST_TOTAL_SECONDS)
+
+
+def _mask_secret() -> "Callable[[str], None]":
+    """Return Airflow's function that masks a secret in task logs, wherever this version has it."""
+    from importlib import import_module
+
+    try:
+        module = import_module("airflow.sdk.log")
+    except ImportError:
+        module = import_module("airflow.utils.log.secrets_masker")
+    mask_secret: Callable[[str], None] = module.mask_secret
+    return mask_secret

@@ -179,6 +179,8 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
         self.destination = destination
         self.file_format = file_format
         self.if_exists = if_exists
+        self._reader: LicenseReader | None = None
+        self._spool: SpooledFile | None = None
 
     def execute(self, context: "Context") -> dict[str, Any]:
         """Check the destination, read, put the file in place, return its description."""
@@ -192,15 +194,22 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
             client = self.hook.get_conn()
             return client.read_whole(self.resource, lambda reader: self._write(reader, destination), **self._query)
 
+    def on_kill(self) -> None:
+        """Leave no spool behind: Airflow ends the process soon, whatever it does."""
+        if self._reader and self._spool:
+            self._reader.give_up()
+            self._spool.discard()
+
     def _write(self, reader: "LicenseReader", destination: Destination) -> dict[str, Any]:
         with SpooledFile(destination, reader.schema) as spool:
+            self._reader, self._spool = reader, spool
             for batch in reader:
                 spool.write(batch)
             byte_count, sha256 = spool.close()
             self._meet_emptiness(spool.row_count)
             final = destination.at(reader.newest and reader.newest[:10])
-            if not destination.is_final:
-                self._meet_existing(final)
+            # Once more: reading may have taken long.
+            self._meet_existing(final)
             spool.publish(final)
         return self._describe(final, reader, byte_count=byte_count, sha256=sha256)
 

@@ -135,7 +135,7 @@ def test_store_that_is_down_is_one_sentence_and_retriable(entra, connect, bucket
         json.dumps({"conn_type": "aws", "login": "test", "password": "testtest", "extra": extra}),
     )
     connect(entra)
-    with pytest.raises(TransportError, match="untouched"):
+    with pytest.raises(TransportError, match="The store of s3://down@"):
         _store(f"s3://down@{bucket.name}/a.csv")
 
 

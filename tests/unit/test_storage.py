@@ -283,3 +283,16 @@ def test_snapshot_that_is_no_parquet_is_one_of_our_errors(tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"no parquet")
     with pytest.raises(TransportError, match=str(tmp_path)):
         read_snapshots(f"file://{tmp_path}")
+
+
+def test_small_batches_share_a_row_group(tmp_path):
+    """A thousand customers of a few rows each do not become a thousand row groups."""
+    destination = Destination.parse((tmp_path / "a.parquet").as_uri())
+    with SpooledFile(destination, DECODER.schema) as spool:
+        for _ in range(50):
+            spool.write(DECODER.to_batch(RECORDS))
+        spool.close()
+        spool.publish(destination)
+    written = pyarrow.parquet.ParquetFile(tmp_path / "a.parquet")
+    assert written.metadata.num_rows == 50 * len(RECORDS)
+    assert written.metadata.num_row_groups == 1

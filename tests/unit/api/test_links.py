@@ -155,7 +155,7 @@ def test_link_cannot_set_headers_of_ours(name):
         {"@nextLink": {"uri": "/a"}},
         {"links": {"next": "/a"}},
         {"links": {"next": {"uri": 5}}},
-        {"links": {"next": {"method": "GET"}}},
+        {"links": {"next": {"uri": 5, "method": "GET"}}},
         {"links": {"next": {"uri": "/a", "method": "POST"}}},
     ],
     ids=repr,

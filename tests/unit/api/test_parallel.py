@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from airflow_partnercenter.api.call import Call
+from airflow_partnercenter.api.call import Call, Gate
 from airflow_partnercenter.api.parallel import in_order
 from airflow_partnercenter.api.retrying import RetryPolicy
 from airflow_partnercenter.emulator import Answer
@@ -24,8 +24,6 @@ PATH = "/partner/v1/analytics/commercial/deployment/license"
 COMMERCIAL = "commercial/deployment"
 CUSTOMER = "customer_licenses_deployment"
 NOBODY = "00000000-0000-0000-0000-000000000001"
-
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 
 
 def _keys(rows):
@@ -294,12 +292,12 @@ def test_list_customers_follows_continuation_tokens(emulator, make_client):
 
 def test_parallelism_halves_when_throttled_and_grows_back_slowly():
     """One 429 halves what may be in flight; only a calm while lets it grow, one at a time."""
-    pace = Call("test", 8).pace
-    pace.throttled(0)
+    pace = Call("test", Gate(), 8).pace
+    pace.throttled()
     assert pace.allowed == 4
-    pace.throttled(0)
-    pace.throttled(0)
-    pace.throttled(0)
+    pace.throttled()
+    pace.throttled()
+    pace.throttled()
     assert pace.allowed == 1
     for _ in range(8):
         pace.answered()
@@ -311,17 +309,17 @@ def test_parallelism_halves_when_throttled_and_grows_back_slowly():
 
 def test_nobody_starts_while_partner_center_asks_to_wait():
     """A 429 of one request holds back the others of the call for as long."""
-    pace = Call("test", 4).pace
-    pace.throttled(0.3)
+    pace = Call("test", Gate(), 4).pace
+    pace.hold(0.3)
     began = time.monotonic()
-    with pace.request():
+    with pace.request(patience_seconds=5):
         waited = time.monotonic() - began
     assert waited >= 0.3
 
 
 def test_given_up_call_wakes_sleepers():
     """A thread that waits for its next attempt ends at once when the call is given up."""
-    pace = Call("test", 2).pace
+    pace = Call("test", Gate(), 2).pace
     caught = []
 
     def sleep():
@@ -347,7 +345,84 @@ def test_results_wait_for_their_turn_and_memory_stays_bounded():
         time.sleep(0.2 if number == 0 else 0)
         return number
 
-    results = in_order((lambda number=number: task(number) for number in range(50)), 4, Call("test", 4))
+    results = in_order((lambda number=number: task(number) for number in range(50)), 4, Call("test", Gate(), 4))
     assert next(results) == 0
     assert max(started) <= 4 + 1
     assert list(results) == list(range(1, 50))
+
+
+@small_pages
+def test_a_foreign_retry_after_does_not_hold_the_worker(emulator, make_client):
+    """A page that fails for good ends the read at once, also while an earlier page waits for its retry."""
+    emulator.answer_next(Answer(503), COMMERCIAL, skip=1)
+    emulator.answer_next(Answer(429, headers={"Retry-After": "60"}), COMMERCIAL, skip=1, times=9)
+    began = time.monotonic()
+    with pytest.raises(ThrottledError) as caught:
+        make_client(retry=RetryPolicy(attempts=5, total_seconds=20)).list_licenses(RESOURCE)
+    assert time.monotonic() - began < 5
+    assert caught.value.retry_after_seconds > 50
+
+
+@small_pages
+def test_wait_that_was_asked_for_holds_for_the_next_call_too(emulator, make_client):
+    """Whatever reads next with the same client does not undercut a Retry-After."""
+    client = make_client(retry=RetryPolicy(attempts=1, total_seconds=20))
+    emulator.answer_next(Answer(503, headers={"Retry-After": "1"}), COMMERCIAL)
+    with pytest.raises(ServiceError):
+        client.list_licenses(RESOURCE)
+    began = time.monotonic()
+    client.list_licenses("partner_licenses_deployment")
+    assert time.monotonic() - began > 0.7
+
+
+def test_endless_read_ends_when_it_passes_the_stated_total(origin, origin_client):
+    """Links that are always new and rows beyond the total do not fill the disk."""
+    pages = [_page("ab", f"{PATH}?page={number}", 3) for number in range(50)]
+    origin.answer(*pages)
+    with pytest.raises(IncompleteResultError, match="more may come"):
+        origin_client().list_licenses(RESOURCE, max_parallel_requests=1)
+    assert len(origin.requests) <= 4
+
+
+def test_customers_that_may_all_not_be_read_are_no_empty_result(emulator, make_client):
+    """If every customer answers 403, the user lacks a role: that fails, also with ``skip``."""
+    emulator.answer_next(Answer(403, {"code": "900150", "description": "role"}), "/customers/", times=9)
+    with pytest.raises(ApiError, match="900150"):
+        make_client().list_licenses(
+            CUSTOMER,
+            customer_id=[customer.id for customer in emulator.partner.customers],
+            on_customer_error="skip",
+        )
+
+
+def test_customer_listed_twice_is_a_doubt(origin, origin_client):
+    """A list to map over has each customer once."""
+    origin.answer(Reply(body={"totalCount": 2, "items": [{"id": "a"}, {"id": "a"}]}))
+    with pytest.raises(IncompleteResultError, match="twice"):
+        origin_client().list_customers()
+
+
+def test_link_with_plain_blanks_is_followed(origin, origin_client):
+    """Every documented filter holds blanks; a link that repeats one unencoded is understood."""
+    origin.answer(_page("ab", f"{PATH}?filter=serviceCode eq 'o365'&skip=2", 2), _page("cd", None, 2))
+    assert len(origin_client().list_licenses(RESOURCE)) == 4
+    assert origin.requests[1].target == f"{PATH}?filter=serviceCode%20eq%20'o365'&skip=2"
+
+
+def test_consumer_that_fails_ends_the_read(emulator, make_client):
+    """No thread goes on retrying for a result that nobody wants any more."""
+    customers = [customer.id for customer in emulator.partner.customers]
+    emulator.answer_next(Answer(503, headers={"Retry-After": "30"}), customers[-1], times=9)
+
+    def consume(reader):
+        next(reader)
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        make_client(retry=RetryPolicy(attempts=5, total_seconds=200)).read_whole(
+            CUSTOMER, consume, customer_id=customers
+        )
+    deadline = time.monotonic() + 3
+    while any(thread.name.startswith("partner-center_") for thread in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
