@@ -20,7 +20,7 @@ from airflow_partnercenter.exceptions import PartnerCenterError, ResponseFormatE
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_back_off = wait_random_exponential(multiplier=0.5, max=30)
+_LONGEST_BACK_OFF_SECONDS = 30.0
 
 
 class UndecodableBodyError(ResponseFormatError):
@@ -34,10 +34,12 @@ class RetryPolicy:
     :param attempts: how often one request is sent at most.
     :param total_seconds: no attempt starts later than this after the first one. A service that asks to wait
         longer gets its way: the error is raised at once, with ``retry_after_seconds``, and frees the worker.
+    :param back_off_seconds: longest wait before the second attempt; it doubles with each further one, up to 30.
     """
 
     attempts: int = 5
     total_seconds: float = 300.0
+    back_off_seconds: float = 0.5
 
     def call(
         self,
@@ -52,9 +54,11 @@ class RetryPolicy:
         :param sleep: waits; may raise to end it all.
         """
         tell = on_wait or log_wait
+        back_off = wait_random_exponential(multiplier=self.back_off_seconds, max=_LONGEST_BACK_OFF_SECONDS)
         return Retrying(
             retry=retry_if_exception(_may_heal),
-            wait=_wait_seconds,
+            # What the service asked for, never less, plus back-off with jitter so that tasks do not return in step.
+            wait=lambda state: _asked_seconds(state) + back_off(state),
             stop=stop_after_attempt(self.attempts) | stop_before_delay(self.total_seconds),
             before_sleep=lambda state: tell(state.upcoming_sleep, _error(state)),
             sleep=sleep,
@@ -71,11 +75,10 @@ def _may_heal(error: BaseException) -> bool:
     return isinstance(error, UndecodableBodyError) or (isinstance(error, PartnerCenterError) and error.retriable)
 
 
-def _wait_seconds(state: RetryCallState) -> float:
-    """Return what the service asked for, never less, plus back-off with jitter so that tasks do not return in step."""
+def _asked_seconds(state: RetryCallState) -> float:
+    """Return how long the service asked to wait."""
     error = _error(state)
-    asked = error.retry_after_seconds if isinstance(error, PartnerCenterError) else None
-    return (asked or 0.0) + _back_off(state)
+    return (error.retry_after_seconds or 0.0) if isinstance(error, PartnerCenterError) else 0.0
 
 
 def _error(state: RetryCallState) -> BaseException | None:
