@@ -64,8 +64,8 @@ def _status(status: int) -> InjectableFault:
 
 
 def _retry_after_date(request: Request) -> Answer:
-    """Return a 429 that names the time to come back, a second or two from now."""
-    then = (datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0)
+    """Return a 429 that names the time to come back, about a second from now; such a date has whole seconds."""
+    then = datetime.now(UTC) + timedelta(seconds=1.5)
     return Answer(429, _RATE_LIMIT, headers={"Retry-After": format_datetime(then, usegmt=True)})
 
 
@@ -194,7 +194,7 @@ _FAULTS: dict[str, InjectableFault] = {
         "compressed body", Answer(rewrite=lambda body: gzip.compress(body, 1), headers={"Content-Encoding": "gzip"})
     ),
     "gzip_broken": InjectableFault("body that only claims compression", Answer(headers={"Content-Encoding": "gzip"})),
-    "slow_bytes": InjectableFault("the body takes half a second", Answer(drip_seconds=0.05)),
+    "slow_bytes": InjectableFault("the body takes a fifth of a second", Answer(drip_seconds=0.02)),
     "too_slow": InjectableFault("the body takes half a minute", Answer(drip_seconds=3)),
     "expired_token": InjectableFault("all access tokens handed out so far have expired", Answer(expire_tokens=True)),
     "access_denied": InjectableFault("401 code 400, whatever the token", _fault(ACCESS_DENIED)),
