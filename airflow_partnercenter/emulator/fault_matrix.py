@@ -97,6 +97,11 @@ def _counted(total: Callable[[Envelope], object]) -> Callable[[Request], Answer]
     return _edited(lambda envelope, _: envelope.update({"TotalCount": total(envelope)}))
 
 
+def _total(envelope: Envelope) -> int:
+    """Return the total of an envelope, 0 if another fault took it away."""
+    return int(envelope.get("TotalCount") or 0)
+
+
 def _relative(envelope: Envelope, _: Request) -> None:
     """Leave of a next link its path and query."""
     if link := envelope.get("@nextLink"):
@@ -216,12 +221,12 @@ _FAULTS: dict[str, InjectableFault] = {
     "link_no_text": InjectableFault(
         "next link that is an object", _edited(lambda envelope, _: envelope.update({"@nextLink": {"uri": "/"}}))
     ),
-    "total_wrong": InjectableFault("TotalCount one too large", _counted(lambda envelope: envelope["TotalCount"] + 1)),
+    "total_wrong": InjectableFault("TotalCount one too large", _counted(lambda envelope: _total(envelope) + 1)),
     "total_per_page": InjectableFault(
         "TotalCount of the page's rows", _counted(lambda envelope: len(envelope["Value"]))
     ),
-    "total_missing": InjectableFault("no TotalCount", _edited(lambda envelope, _: envelope.pop("TotalCount"))),
-    "total_as_text": InjectableFault("TotalCount as text", _counted(lambda envelope: str(envelope["TotalCount"]))),
+    "total_missing": InjectableFault("no TotalCount", _edited(lambda envelope, _: envelope.pop("TotalCount", None))),
+    "total_as_text": InjectableFault("TotalCount as text", _counted(lambda envelope: str(_total(envelope)))),
     "rows_reordered": InjectableFault(
         "rows in another order, so that pages overlap", Answer(rows=lambda rows: [*rows[-1:], *rows[:-1]])
     ),

@@ -115,6 +115,8 @@ _TRANSPORT = _heals(TransportError, "No complete answer")
 _UNDECODABLE = _heals(ResponseFormatError, "not JSON")
 _REFUSED = _fatal(ApiError, "answered 403")
 
+_NEW = Rows(of="replaced")
+
 EXPECTED: Mapping[str, Expected] = {
     **{f"status_{status}": _fatal(ApiError, f"answered {status}") for status in (400, 403, 404, 405, 406, 409, 412)},
     **{f"status_{status}": _heals(ServiceError, f"answered {status}") for status in (408, 500, 501, 502, 503, 504)},
