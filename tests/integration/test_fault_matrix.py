@@ -15,11 +15,12 @@ from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 from airflow_partnercenter.operators.partner_center import PartnerCenterLicensesToObjectStorageOperator
 from tests.conftest import TODAY
 from tests.support.outcomes import CASES, EXPECTED, Error, Rows
+from tests.support.reliability import PAGE, with_table
 
 RESOURCE = "licenses_deployment"
-PAGE = 7
+ROWS_A_PAGE = 7
 #: The third page, asked for by ``skip`` or by the service's link.
-THIRD = f"skip={2 * PAGE}"
+THIRD = f"skip={2 * ROWS_A_PAGE}"
 OFTEN = 1000
 #: The data that ``data_replaced`` puts in place.
 NEW_DAY = "2030-01-01T00:00:00.000000Z"
@@ -34,7 +35,7 @@ class ImpatientHook(PartnerCenterHook):
 @pytest.fixture(scope="module")
 def matrix_emulator():
     """Run one emulator for the whole matrix; each test leaves no fault behind."""
-    with Emulator(customers=8, max_page_size=PAGE, today=TODAY) as emulator:
+    with Emulator(customers=8, max_page_size=ROWS_A_PAGE, today=TODAY) as emulator:
         yield emulator
 
 
@@ -80,7 +81,7 @@ def _row(record):
 def _rows_of(outcome, case, emulator):
     """Return the rows that an outcome stands for."""
     rows = [_row(record) for record in emulator.partner.rows("deployment")]
-    assert len(rows) > 4 * PAGE
+    assert len(rows) > 4 * ROWS_A_PAGE
     new = [
         row
         | {
@@ -90,7 +91,7 @@ def _rows_of(outcome, case, emulator):
         }
         for row in rows
     ]
-    first, last = 2 * PAGE, 3 * PAGE
+    first, last = 2 * ROWS_A_PAGE, 3 * ROWS_A_PAGE
     made = {
         "served": rows,
         "repeated": [*rows[:first], *rows[first - 1 : last - 1], *rows[last:]],
@@ -181,3 +182,9 @@ def _check_error(error, expected):
     assert public is expected.kind
     assert expected.says in str(error)
     assert error.correlation_id in str(error)
+
+
+def test_page_has_the_table_of_these_outcomes():
+    """docs/reliability.md says what the tests demand; ``python -m tests.support.reliability`` writes it anew."""
+    text = PAGE.read_text()
+    assert with_table(text) == text
