@@ -335,6 +335,9 @@ def _forget_secrets() -> None:
     reset_secrets_masker()
 
 
+# The retries of a read given up have no part in what is drawn.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module")
+
 _SCHEDULES = int(os.environ.get("HYPOTHESIS_SCHEDULES", SHORT_RUN))
 
 
