@@ -40,7 +40,31 @@ def _add_emulator(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--history-days", type=int, default=60, help="days before today that can be asked")
     parser.add_argument("--today", type=date.fromisoformat, metavar="YYYY-MM-DD", help="date to pretend")
     parser.add_argument("--max-page-size", type=int, default=10_000, help="rows on a page at most")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        type=_fault,
+        metavar="NAME[:TIMES[:SKIP]]",
+        help="let TIMES requests meet a fault, after SKIP others; may be repeated, --list-faults has the names",
+    )
+    parser.add_argument("--list-faults", action="store_true", help="print the faults, a line each, and end")
     parser.set_defaults(run=_run_emulator)
+
+
+def _fault(text: str) -> tuple[str, int | None, int]:
+    """Return name, times and skip of a fault, written ``NAME[:TIMES[:SKIP]]``; None leaves the times to the fault.
+
+    :raises argparse.ArgumentTypeError: there is no such fault, or a number is none.
+    """
+    from airflow_partnercenter.emulator import Emulator
+
+    name, times, skip = [*text.split(":"), "", ""][:3]
+    if name not in Emulator.FAULTS or text.count(":") > 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is no fault; --list-faults prints their names")
+    if not all(number == "" or (number.isdecimal() and number.isascii()) for number in (times, skip)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME[:TIMES[:SKIP]] with whole numbers")
+    return name, int(times) if times else None, int(skip or 0)
 
 
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -55,6 +79,11 @@ def _run_emulator(arguments: argparse.Namespace) -> int:
     """Run the emulator until somebody ends it."""
     from airflow_partnercenter.emulator import Emulator
 
+    if arguments.list_faults:
+        width = max(map(len, Emulator.FAULTS))
+        for name, fault in Emulator.FAULTS.items():
+            print(f"{name:{width}}  {fault.summary}")
+        return 0
     emulator = Emulator(
         arguments.data,
         seed=arguments.seed,
@@ -64,6 +93,8 @@ def _run_emulator(arguments: argparse.Namespace) -> int:
         port=arguments.port,
         max_page_size=arguments.max_page_size,
     )
+    for name, times, skip in arguments.fault:
+        emulator.inject(name, times=times, skip=skip)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())

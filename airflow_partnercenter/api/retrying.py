@@ -20,7 +20,7 @@ from airflow_partnercenter.exceptions import PartnerCenterError, ResponseFormatE
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_back_off = wait_random_exponential(multiplier=0.5, min=0.1, max=30)
+_LONGEST_BACK_OFF_SECONDS = 30.0
 
 
 class UndecodableBodyError(ResponseFormatError):
@@ -34,10 +34,12 @@ class RetryPolicy:
     :param attempts: how often one request is sent at most.
     :param total_seconds: no attempt starts later than this after the first one. A service that asks to wait
         longer gets its way: the error is raised at once, with ``retry_after_seconds``, and frees the worker.
+    :param back_off_seconds: longest wait before the second attempt; it doubles with each further one, up to 30.
     """
 
     attempts: int = 5
     total_seconds: float = 300.0
+    back_off_seconds: float = 0.5
 
     def call(
         self,
@@ -52,9 +54,13 @@ class RetryPolicy:
         :param sleep: waits; may raise to end it all.
         """
         tell = on_wait or log_wait
+        # A fifth at least: an immediate retry only counts against the partner's limit.
+        least = min(0.1, self.back_off_seconds / 5)
+        back_off = wait_random_exponential(self.back_off_seconds, max=_LONGEST_BACK_OFF_SECONDS, min=least)
         retrying = Retrying(
             retry=retry_if_exception(_may_heal),
-            wait=_wait_seconds,
+            # What the service asked for, never less, plus back-off with jitter so that tasks do not return in step.
+            wait=lambda state: _asked_seconds(state) + back_off(state),
             stop=stop_after_attempt(self.attempts) | stop_before_delay(self.total_seconds),
             before_sleep=lambda state: tell(state.upcoming_sleep, _error(state)),
             sleep=sleep,
@@ -79,11 +85,10 @@ def _may_heal(error: BaseException) -> bool:
     return error.retriable or isinstance(error, UndecodableBodyError)
 
 
-def _wait_seconds(state: RetryCallState) -> float:
-    """Return what the service asked for, never less, plus back-off with jitter so that tasks do not return in step."""
+def _asked_seconds(state: RetryCallState) -> float:
+    """Return how long the service asked to wait."""
     error = _error(state)
-    asked = error.retry_after_seconds if isinstance(error, PartnerCenterError) else None
-    return (asked or 0.0) + _back_off(state)
+    return (error.retry_after_seconds or 0.0) if isinstance(error, PartnerCenterError) else 0.0
 
 
 def _error(state: RetryCallState) -> BaseException | None:

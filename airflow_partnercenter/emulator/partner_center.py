@@ -5,9 +5,10 @@ Source: https://learn.microsoft.com/en-us/partner-center/developer/partner-cente
 
 import base64
 import binascii
+import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request, Response
@@ -25,6 +26,7 @@ KINDS: tuple[Kind, ...] = ("deployment", "usage")
 LARGEST_CUSTOMER_PAGE = 500
 LinkForm = Literal["absolute", "relative"]
 Endpoint = Callable[[Request], Awaitable[Response]]
+RowsChange = Callable[[list[Any]], list[Any]]
 CustomerEndpoint = Callable[[Request, str], Awaitable[Response]]
 
 
@@ -104,7 +106,7 @@ class PartnerCenter:
 
         async def endpoint(request: Request) -> Response:
             self._authorize(request, user_only=True)
-            return self._answer(request, self._dataset.legacy(kind, None))
+            return self._answer(request, _changed(request, self._dataset.legacy(kind, None)))
 
         return endpoint
 
@@ -120,7 +122,7 @@ class PartnerCenter:
             customer = self._dataset.customer(guid)
             if customer is None:
                 raise FaultError(faults.TENANT_NOT_FOUND)
-            return self._answer(request, self._dataset.legacy(kind, customer))
+            return self._answer(request, _changed(request, self._dataset.legacy(kind, customer)))
 
         return endpoint
 
@@ -129,12 +131,17 @@ class PartnerCenter:
 
         async def endpoint(request: Request) -> Response:
             self._authorize(request, user_only=True)
-            return self._answer(request, self._commercial_body(kind, request.url.path, dict(request.query_params)))
+            parameters = dict(request.query_params)
+            change = _rows_of(request)
+            return self._answer(request, self._commercial_body(kind, request.url.path, parameters, change))
 
         return endpoint
 
-    def _commercial_body(self, kind: Kind, path: str, parameters: Mapping[str, str]) -> Body:
-        """Return the page that a query asks for."""
+    def _commercial_body(self, kind: Kind, path: str, parameters: Mapping[str, str], change: RowsChange | None) -> Body:
+        """Return the page that a query asks for.
+
+        :param change: makes other rows of them, before they are cut into pages.
+        """
         top = query.whole_number("top", parameters.get("top"), self._max_page_size, 1, query.LARGEST_TOP)
         top = min(top, self._max_page_size)
         skip = query.whole_number("skip", parameters.get("skip"), 0, 0)
@@ -143,6 +150,7 @@ class PartnerCenter:
             rows = query.filtered(rows, expression, kind)
         if groupby := parameters.get("groupby"):
             rows = query.grouped(rows, groupby, kind, self._dataset.counts(kind))
+        rows = change(rows) if change else rows
         page = rows[skip : skip + top]
         if (whole := self._dataset.everything(kind)) and page == self._dataset.rows(kind, None):
             return whole
@@ -171,6 +179,23 @@ class PartnerCenter:
     def _answer(self, request: Request, body: Body) -> Response:
         """Return an answer with status 200."""
         return answer(request, 200, body.content, bom=self._bom, headers=body.headers)
+
+
+def _rows_of(request: Request) -> RowsChange | None:
+    """Return what an injected fault does to the rows of this answer."""
+    change: RowsChange | None = request.scope.get("state", {}).get("rows")
+    return change
+
+
+def _changed(request: Request, body: Body) -> Body:
+    """Return the body of an older endpoint with the rows that an injected fault makes of its own."""
+    change = _rows_of(request)
+    if change is None:
+        return body
+    envelope = json.loads(body.content) if isinstance(body.content, bytes) else body.content
+    assert isinstance(envelope, dict)  # noqa: S101 - all bodies of these endpoints are collections
+    items = change(envelope["items"])
+    return Body({**envelope, "items": items, "totalCount": len(items)})
 
 
 def _link(uri: str, continuation_token: str | None = None) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,18 +18,29 @@ class Request:
     headers: dict[str, str]
     form: dict[str, str]
 
+    @property
+    def target(self) -> str:
+        """Path and query, as sent."""
+        return f"{self.path}?{self.raw_query}" if self.raw_query else self.path
+
 
 @dataclass(frozen=True)
 class Answer:
     """An answer to give instead of the normal one.
 
-    Without ``status`` and ``body`` the normal answer is given, late, cut short or with more headers.
+    Without ``status`` and ``body`` the normal answer is given: late, cut short, rewritten, of other rows, or with more
+    headers.
 
     :param body: bytes and text go out as they are, the rest as JSON.
     :param bom: whether JSON starts with a byte order mark.
     :param close: close the connection and answer nothing.
     :param truncate: send this many bytes of the body under the full ``Content-Length``, then close the connection.
     :param delay_seconds: wait before anything else.
+    :param reset: what breaks the connection is a TCP reset, not a polite end.
+    :param drip_seconds: wait before each tenth of the body.
+    :param rows: makes the rows that licence endpoints serve from those they would serve, before they cut pages.
+    :param rewrite: makes the body's bytes from those of the normal answer.
+    :param expire_tokens: let every access token handed out so far expire before the request is looked at.
     """
 
     status: int | None = None
@@ -39,6 +50,11 @@ class Answer:
     close: bool = False
     truncate: int | None = None
     delay_seconds: float = 0
+    reset: bool = False
+    drip_seconds: float = 0
+    rows: Callable[[list[Any]], list[Any]] | None = None
+    rewrite: Callable[[bytes], bytes] | None = None
+    expire_tokens: bool = False
 
     @property
     def is_normal(self) -> bool:
@@ -56,11 +72,15 @@ class Answer:
         return (b"\xef\xbb\xbf" if self.bom else b"") + json.dumps(self.body).encode()
 
 
+#: An answer, or a function that makes it when the request is there: for what depends on its address or on the clock.
+AnswerSource = Answer | Callable[[Request], Answer]
+
+
 @dataclass
 class _Script:
     """A scripted answer with the requests it still waits for."""
 
-    answer: Answer
+    answer: AnswerSource
     path: str
     skip: int
     times: int
@@ -73,15 +93,24 @@ class Scripts:
         self._scripts: list[_Script] = []
         self._lock = threading.Lock()
 
-    def add(self, answer: Answer, path: str, *, skip: int, times: int) -> None:
-        """Give an answer to ``times`` requests whose path contains ``path``, after ``skip`` such requests."""
+    def add(self, answer: AnswerSource, path: str, *, skip: int, times: int) -> None:
+        """Give an answer to ``times`` requests whose path and query contain ``path``, after ``skip`` such requests."""
         with self._lock:
             self._scripts.append(_Script(answer, path, skip, times))
 
-    def answer_for(self, path: str) -> Answer | None:
-        """Return the scripted answer for a request; the oldest script for its path decides."""
+    def clear(self) -> None:
+        """Forget the answers that were not given."""
         with self._lock:
-            script = next((script for script in self._scripts if script.path in path), None)
+            self._scripts.clear()
+
+    def answer_for(self, request: Request) -> Answer | None:
+        """Return the scripted answer for a request; the oldest script for its path decides."""
+        source = self._next_for(request.target)
+        return source if source is None or isinstance(source, Answer) else source(request)
+
+    def _next_for(self, target: str) -> AnswerSource | None:
+        with self._lock:
+            script = next((script for script in self._scripts if script.path in target), None)
             if script is None:
                 return None
             if script.skip:

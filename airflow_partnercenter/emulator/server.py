@@ -6,9 +6,10 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from airflow_partnercenter.emulator import credentials
-from airflow_partnercenter.emulator.datasets import DocumentedData, GeneratedData
+from airflow_partnercenter.emulator.datasets import Dataset, DocumentedData, GeneratedData
+from airflow_partnercenter.emulator.fault_matrix import FAULTS, InjectableFault
 from airflow_partnercenter.emulator.partner import Partner
-from airflow_partnercenter.emulator.scripts import Answer, Request
+from airflow_partnercenter.emulator.scripts import AnswerSource, Request
 from airflow_partnercenter.emulator.tokens import AccessTokens
 from airflow_partnercenter.emulator.wire import Wire
 
@@ -22,7 +23,8 @@ class Emulator:
     ``with Emulator() as emulator:`` starts it in a thread of this process and stops it at the end. Ask it with
     ``emulator.connection()`` as the Airflow connection, or with any HTTP client that trusts ``emulator.ca_bundle``.
 
-    :param data: ``generated`` is a partner made up from ``seed``; ``documented`` the examples of Microsoft's pages.
+    :param data: ``generated`` is a partner made up from ``seed``; ``documented`` the examples of Microsoft's pages; or
+        data of your own.
     :param customers: customers of the generated partner.
     :param history_days: how many days before ``today`` can be asked with ``processedDateTime``.
     :param today: the emulator's date; None follows the clock (UTC).
@@ -35,6 +37,8 @@ class Emulator:
 
     #: refresh tokens that Entra ID refuses, by the reason; ``no_mfa`` brings a token that Partner Center refuses
     REFRESH_TOKENS: Mapping[str, str] = MappingProxyType(dict(credentials.SPECIAL_REFRESH_TOKENS))
+    #: the faults that ``inject`` knows, by their names
+    FAULTS: Mapping[str, InjectableFault] = FAULTS
     #: a client secret past its end
     EXPIRED_CLIENT_SECRET = credentials.EXPIRED_CLIENT_SECRET
 
@@ -46,7 +50,7 @@ class Emulator:
 
     def __init__(
         self,
-        data: Literal["generated", "documented"] = "generated",
+        data: Literal["generated", "documented"] | Dataset = "generated",
         *,
         seed: int = 2026,
         customers: int = 40,
@@ -99,16 +103,23 @@ class Emulator:
             ) from error
         self._listener = Listener(self._port)
         self._tokens = AccessTokens(self.base_url, self._access_token_seconds)
+        self._wire.expire_tokens = self._tokens.expire_all
         self._wire.app = build_app(
             self.base_url,
             self._tokens,
-            GeneratedData(self.partner) if self.data == "generated" else DocumentedData(),
+            self._dataset(),
             max_page_size=self._max_page_size,
             link_form=self._link_form,
             rotate_refresh_tokens=self._rotate_refresh_tokens,
             bom=self._bom,
         )
         self._listener.serve(self._wire)
+
+    def _dataset(self) -> Dataset:
+        """Return what to serve."""
+        if self.data == "generated":
+            return GeneratedData(self.partner)
+        return DocumentedData() if self.data == "documented" else self.data
 
     def stop(self) -> None:
         """Stop answering and give the port back; what arrived stays in ``requests``."""
@@ -162,11 +173,33 @@ class Emulator:
         """The requests to Partner Center among the requests."""
         return [request for request in self.requests if request.path.startswith(("/v1/", "/partner/v1/"))]
 
-    def answer_next(self, answer: Answer, path: str = "", *, skip: int = 0, times: int = 1) -> None:
-        """Give a scripted answer to the next requests whose path contains ``path``.
+    def inject(self, fault: str, path: str | None = None, *, skip: int = 0, times: int | None = None) -> None:
+        """Let the next requests whose path and query contain ``path`` meet a fault.
+
+        :param fault: a name in ``FAULTS``.
+        :param path: by default any path of the service that the fault belongs to.
+        :param skip: let this many such requests through before.
+        :param times: how many requests meet it; by default one, or all where the fault is of that kind.
+        :raises KeyError: there is no such fault.
+        """
+        known = FAULTS[fault]
+        self.answer_next(
+            known.answer,
+            known.path if path is None else path,
+            skip=skip,
+            times=known.times if times is None else times,
+        )
+
+    def clear_faults(self) -> None:
+        """Answer normally from now on: forget the scripted answers and faults that nobody met yet."""
+        self._wire.scripts.clear()
+
+    def answer_next(self, answer: AnswerSource, path: str = "", *, skip: int = 0, times: int = 1) -> None:
+        """Give a scripted answer to the next requests whose path and query contain ``path``.
 
         Scripts for the same path are worked off in the order they were given.
 
+        :param answer: what to answer, or a function of the request that makes it.
         :param skip: let this many such requests through before.
         :param times: how many requests get the answer.
         """

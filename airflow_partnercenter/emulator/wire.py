@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import socket
+import struct
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -16,6 +18,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 HANG_UP_SECONDS = 1
+DRIPS = 10
+#: closing the socket then sends a TCP reset
+LINGER_NOT = struct.pack("ii", 1, 0)
 
 
 class Wire:
@@ -25,6 +30,7 @@ class Wire:
     """
 
     app: App
+    expire_tokens: Callable[[], None]
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
@@ -35,28 +41,34 @@ class Wire:
         body = await _body(receive)
         request = _request(scope, body)
         self.requests.append(request)
-        scripted = self.scripts.answer_for(request.path)
+        scripted = self.scripts.answer_for(request)
         if scripted is None:
             await self.app(scope, _replay(body), send)
             return
         if scripted.delay_seconds and await _has_left(receive, scripted.delay_seconds):
             return
         if scripted.close:
-            await _hang_up(scope, receive)
+            await _hang_up(scope, receive, reset=scripted.reset)
             return
+        if scripted.expire_tokens:
+            self.expire_tokens()
         status, headers, content = await self._composed(scripted, scope, body)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         if scripted.truncate is None or scripted.truncate >= len(content):
-            await send({"type": "http.response.body", "body": content})
+            await _send_body(content, receive, send, scripted.drip_seconds)
             return
         await send({"type": "http.response.body", "body": content[: scripted.truncate], "more_body": True})
-        await _hang_up(scope, receive)
+        await _hang_up(scope, receive, reset=scripted.reset)
 
     async def _composed(self, scripted: Answer, scope: Scope, body: bytes) -> tuple[int, Headers, bytes]:
         """Return status, headers and body of a scripted answer."""
         more = {name.lower().encode(): value.encode() for name, value in scripted.headers.items()}
         if scripted.is_normal:
+            scope["state"]["rows"] = scripted.rows
             status, headers, content = await self._normal(scope, body)
+            if scripted.rewrite and status == 200:
+                content = scripted.rewrite(content)
+                more[b"content-length"] = str(len(content)).encode()
         else:
             status, content = scripted.status or 200, scripted.content()
             is_json = isinstance(scripted.body, (Mapping, list))
@@ -105,9 +117,25 @@ def _replay(body: bytes) -> Receive:
     return receive
 
 
-async def _hang_up(scope: Scope, receive: Receive) -> None:
+async def _send_body(content: bytes, receive: Receive, send: Send, drip_seconds: float) -> None:
+    """Send a body, at once or in ten slow parts; who leaves meanwhile misses the rest."""
+    size = -(-len(content) // DRIPS) if drip_seconds else 0
+    while size and len(content) > size:
+        if await _has_left(receive, drip_seconds):
+            return
+        await send({"type": "http.response.body", "body": content[:size], "more_body": True})
+        content = content[size:]
+    await send({"type": "http.response.body", "body": content})
+
+
+async def _hang_up(scope: Scope, receive: Receive, *, reset: bool) -> None:
     """Close the connection in the middle of everything."""
     transport = scope["state"]["transport"]
+    if reset:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
+        transport.abort()
+        await _has_left(receive, HANG_UP_SECONDS)
+        return
     transport.close()
     # the server reports an application that ends without an answer, unless the connection is known to be gone
     if not await _has_left(receive, HANG_UP_SECONDS):

@@ -42,6 +42,8 @@ class PartnerCenterHook(BaseHook):
     default_conn_name = "partner_center_default"
     conn_type = CONNECTION_TYPE
     hook_name = CONNECTION_NAME
+    #: Patience of all reads, for a subclass that wants another; None is the client's own default.
+    retry: "RetryPolicy | None" = None
 
     def __init__(self, partner_center_conn_id: str = default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -109,7 +111,7 @@ class PartnerCenterHook(BaseHook):
 
     @cached_property
     def _client(self) -> "PartnerCenterClient":
-        return build_client(self._settings(), patient=True)
+        return build_client(self._settings(), patient=True, retry=self.retry)
 
     def _settings(self) -> "ConnectionSettings":
         try:
@@ -160,7 +162,9 @@ def failing_fast() -> Iterator[None]:
         raise AirflowFailException(str(error)) from error
 
 
-def build_client(settings: "ConnectionSettings", *, patient: bool) -> "PartnerCenterClient":
+def build_client(
+    settings: "ConnectionSettings", *, patient: bool, retry: "RetryPolicy | None" = None
+) -> "PartnerCenterClient":
     """Build the client. Imports stay in here: parsing a DAG must not load msal, requests and pyarrow."""
     from airflow_partnercenter.api.auth import AppOnlyCredentials, AppUserCredentials, Credentials
     from airflow_partnercenter.api.client import PartnerCenterClient
@@ -185,7 +189,7 @@ def build_client(settings: "ConnectionSettings", *, patient: bool) -> "PartnerCe
             proxy=settings.proxy,
             request_timeout_seconds=timeout if patient else min(timeout, _TEST_REQUEST_SECONDS),
         ),
-        retry=_retry(patient=patient),
+        retry=retry or _retry(patient=patient),
         locale=settings.locale,
         application_name=settings.application_name,
         on_secret=_mask_secret(),

@@ -4,7 +4,8 @@ import threading
 from contextlib import ExitStack
 from typing import Any, Self
 
-from airflow_partnercenter.emulator import Answer, Emulator
+from airflow_partnercenter.emulator import Emulator
+from airflow_partnercenter.emulator.scripts import AnswerSource
 
 
 class _ScriptedEmulator(Emulator):
@@ -12,7 +13,7 @@ class _ScriptedEmulator(Emulator):
 
     was_scripted = False
 
-    def answer_next(self, answer: Answer, path: str = "", *, skip: int = 0, times: int = 1) -> None:
+    def answer_next(self, answer: AnswerSource, path: str = "", *, skip: int = 0, times: int = 1) -> None:
         self.was_scripted = True
         super().answer_next(answer, path, skip=skip, times=times)
 

@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from airflow_partnercenter import cli
+from airflow_partnercenter.emulator import Emulator
 
 COMMAND = [sys.executable, "-c", "import sys; from airflow_partnercenter.cli import main; sys.exit(main())", "emulator"]
 
@@ -99,3 +100,36 @@ def _connection(line: str) -> dict:
     name, _, value = assignment.partition("=")
     assert (word, name) == ("export", "AIRFLOW_CONN_PARTNER_CENTER_DEFAULT")
     return json.loads(value)
+
+
+def test_faults_are_listed_with_a_line_each(capsys):
+    """Every name that ``--fault`` takes, and what it does."""
+    assert cli.main(["emulator", "--list-faults"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(Emulator.FAULTS)
+    assert all(len(line.split()) > 1 for line in lines)
+
+
+@pytest.mark.parametrize("text", ["nothing", "html_200:x", "html_200:1:-1", "html_200:1:2:3"])
+def test_wrong_fault_is_refused_with_the_way_out(capsys, text):
+    """Exit status 2 and a sentence, before anything listens."""
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["emulator", "--fault", text])
+    assert caught.value.code == 2
+    assert text in capsys.readouterr().err
+
+
+def test_faults_of_the_command_line_meet_requests():
+    """``--fault NAME:TIMES:SKIP`` may be repeated; a request that meets none is answered normally."""
+    arguments = ["--port", "0", "--customers", "3", "--fault", "html_502:1:1", "--fault", "status_404"]
+    with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            lines = [process.stdout.readline() for _ in range(4)]
+            connection = _connection(lines[2])
+            address = f"{connection['host']}/v1/customers"
+            bundle = connection["extra"]["ca_bundle"]
+            seen = [requests.get(address, verify=bundle, timeout=5).status_code for _ in range(4)]
+        finally:
+            process.send_signal(signal.SIGTERM)
+    # Without a token the normal answer is 401.
+    assert seen == [401, 502, 404, 401]

@@ -104,3 +104,18 @@ def test_each_wait_is_logged_with_its_reason(logs):
 def test_incomplete_result_is_not_a_matter_of_one_request():
     """Rows that do not add up are read again as a whole, not request by request."""
     assert IncompleteResultError.retriable
+
+
+def test_back_off_is_as_short_as_the_caller_says():
+    """Tests with many retries wait hardly at all; the default stays at half a second."""
+    waits = []
+    policy = RetryPolicy(attempts=4, total_seconds=5, back_off_seconds=0.001)
+    with pytest.raises(TransportError):
+        policy.call(_raise_transport, on_wait=lambda seconds, _: waits.append(seconds))
+    assert len(waits) == 3
+    assert max(waits) <= 0.004
+    assert RetryPolicy().back_off_seconds == 0.5
+
+
+def _raise_transport():
+    raise TransportError("no answer")
