@@ -132,7 +132,9 @@ class SpooledFile:
         # After a failure the writer is still open and would complain when it is collected.
         with suppress(Exception):
             self._writer.close()
-        self._stack.close()
+        # What a full disk did not take is still buffered, and would fail again under another name.
+        with suppress(OSError):
+            self._stack.close()
 
     def write(self, batch: "pa.RecordBatch") -> None:
         """Add rows.
