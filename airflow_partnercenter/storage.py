@@ -16,24 +16,23 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol, Self, cast
+from typing import IO, TYPE_CHECKING, Self, cast
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, ObjectStoragePath
 
 from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError, TransportError
+from airflow_partnercenter.file_formats import WRITERS
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-FILE_FORMATS = ("parquet", "csv", "json", "jsonl")
 #: In a destination, stands for the newest day in the file: known only when the rows have been read.
 PROCESSED_DATE = "{processed_date}"
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)")
 _AZURE_HOST = re.compile(r"(?P<container>[^@/]+)@(?P<account>[^./]+)\.(dfs|blob)\.core\.[^/]+/(?P<key>.*)")
 _LOCAL_SCHEMES = ("file://", "local://")
-_ROWS_PER_GROUP = 100_000
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Destination:
     """A checked place and format for one file. Checking it reads and writes nothing.
 
     :param uri: as given, placeholder included.
-    :param file_format: one of :data:`FILE_FORMATS`.
+    :param file_format: one of :data:`~airflow_partnercenter.file_formats.WRITERS`.
     :param compressed: whether a text format is gzipped.
     """
 
@@ -59,8 +58,8 @@ class Destination:
         """
         uri = _checked(uri)
         by_suffix, compressed = _format_of(uri)
-        if file_format and file_format not in FILE_FORMATS:
-            raise ConfigurationError(f"file_format {file_format!r} is not one of {', '.join(FILE_FORMATS)}.")
+        if file_format and file_format not in WRITERS:
+            raise ConfigurationError(f"file_format {file_format!r} is not one of {', '.join(WRITERS)}.")
         if file_format and by_suffix and file_format != by_suffix:
             raise ConfigurationError(f"destination {uri} ends like {by_suffix}, but file_format is {file_format}.")
         chosen = file_format or by_suffix
@@ -126,7 +125,7 @@ class SpooledFile:
         self._stream = self._file
         if self._destination.compressed:
             self._stream = cast("IO[bytes]", gzip.GzipFile(filename="", mode="wb", fileobj=self._file, mtime=0))
-        self._writer = _WRITERS[self._destination.file_format](self._stream, self._schema)
+        self._writer = WRITERS[self._destination.file_format](self._stream, self._schema)
 
     def __exit__(self, *_: object) -> None:
         # After a failure the writer is still open and would complain when it is collected.
@@ -196,113 +195,6 @@ def read_snapshots(folder_uri: str) -> "dict[str, pd.DataFrame]":
             with file.open("rb") as stream:  # type: ignore[no-untyped-call]
                 frames[file.name] = pd.read_parquet(stream, dtype_backend="numpy_nullable")
     return frames
-
-
-class _Writer(Protocol):
-    """Writes batches to a stream in one format."""
-
-    def __init__(self, stream: IO[bytes], schema: "pa.Schema") -> None: ...
-
-    def write(self, batch: "pa.RecordBatch") -> None:
-        """Add rows."""
-
-    def close(self) -> None:
-        """Write what comes after the last row."""
-
-
-class _ParquetWriter:
-    """Parquet: zstd, typed columns, times as ``timestamp[us, UTC]``, row groups of a useful size."""
-
-    def __init__(self, stream: IO[bytes], schema: "pa.Schema") -> None:
-        import pyarrow.parquet as pq
-
-        self._schema = schema
-        self._parquet = pq.ParquetWriter(stream, schema, compression="zstd")
-        self._waiting: list[pa.RecordBatch] = []
-        self._waiting_rows = 0
-
-    def write(self, batch: "pa.RecordBatch") -> None:
-        # Each write makes a row group of its own, and a customer has few rows.
-        self._waiting.append(batch)
-        self._waiting_rows += batch.num_rows
-        if self._waiting_rows >= _ROWS_PER_GROUP:
-            self._write_group()
-
-    def close(self) -> None:
-        if self._waiting_rows:
-            self._write_group()
-        self._parquet.close()
-
-    def _write_group(self) -> None:
-        import pyarrow as pa
-
-        self._parquet.write_table(pa.Table.from_batches(self._waiting, self._schema))
-        self._waiting, self._waiting_rows = [], 0
-
-
-class _CsvWriter:
-    """CSV: UTF-8, a header, every text quoted and a null bare, so that null and empty text differ."""
-
-    def __init__(self, stream: IO[bytes], schema: "pa.Schema") -> None:
-        import pyarrow as pa
-        import pyarrow.csv
-
-        from airflow_partnercenter.rows import with_text_times
-
-        self._with_text_times = with_text_times
-        empty = pa.RecordBatch.from_pylist([], schema=schema)
-        self._csv = pyarrow.csv.CSVWriter(stream, with_text_times(empty).schema)
-
-    def write(self, batch: "pa.RecordBatch") -> None:
-        self._csv.write_batch(self._with_text_times(batch))
-
-    def close(self) -> None:
-        self._csv.close()
-
-
-class _JsonLinesWriter:
-    """JSON Lines: one object a line, as :meth:`PartnerCenterHook.list_licenses` returns them."""
-
-    def __init__(self, stream: IO[bytes], schema: "pa.Schema") -> None:
-        self._stream = stream
-
-    def write(self, batch: "pa.RecordBatch") -> None:
-        self._stream.write(b"".join(line + b"\n" for line in _json_rows(batch)))
-
-    def close(self) -> None:
-        """Nothing comes after the last row."""
-
-
-class _JsonWriter:
-    """One JSON array, a row a line."""
-
-    def __init__(self, stream: IO[bytes], schema: "pa.Schema") -> None:
-        self._stream = stream
-        self._before_next = b"[\n"
-
-    def write(self, batch: "pa.RecordBatch") -> None:
-        for row in _json_rows(batch):
-            self._stream.write(self._before_next + row)
-            self._before_next = b",\n"
-
-    def close(self) -> None:
-        self._stream.write(b"[]\n" if self._before_next == b"[\n" else b"\n]\n")
-
-
-_WRITERS: dict[str, type[_Writer]] = {
-    "parquet": _ParquetWriter,
-    "csv": _CsvWriter,
-    "json": _JsonWriter,
-    "jsonl": _JsonLinesWriter,
-}
-
-
-def _json_rows(batch: "pa.RecordBatch") -> Iterator[bytes]:
-    import msgspec
-
-    from airflow_partnercenter.rows import to_rows
-
-    return map(msgspec.json.encode, to_rows(batch))
 
 
 def open_path(uri: str) -> ObjectStoragePath:
@@ -432,7 +324,7 @@ def _format_of(uri: str) -> tuple[str | None, bool]:
     name = uri.rsplit("/", 1)[-1].lower()
     compressed = name.endswith(".gz")
     suffix = name.removesuffix(".gz").rsplit(".", 1)[-1] if "." in name else ""
-    return (suffix if suffix in FILE_FORMATS else None), compressed
+    return (suffix if suffix in WRITERS else None), compressed
 
 
 def _connection_id(uri: str) -> str | None:
