@@ -11,6 +11,7 @@ from airflow_partnercenter.emulator.datasets import Dataset
 from airflow_partnercenter.emulator.entra import Entra
 from airflow_partnercenter.emulator.faults import FaultError
 from airflow_partnercenter.emulator.partner_center import LinkForm, PartnerCenter
+from airflow_partnercenter.emulator.sign_ins import DeviceCodes
 from airflow_partnercenter.emulator.tokens import AccessTokens
 from airflow_partnercenter.emulator.wire import App
 
@@ -19,6 +20,7 @@ def build_app(
     base_url: str,
     tokens: AccessTokens,
     dataset: Dataset,
+    device_codes: DeviceCodes,
     *,
     max_page_size: int,
     link_form: LinkForm,
@@ -36,7 +38,7 @@ def build_app(
         return fault_answer(request, FaultError(fault), bom=bom)
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.include_router(Entra(base_url, tokens, rotate_refresh_tokens=rotate_refresh_tokens).router())
+    app.include_router(Entra(base_url, tokens, device_codes, rotate_refresh_tokens=rotate_refresh_tokens).router())
     api = PartnerCenter(base_url, tokens, dataset, max_page_size=max_page_size, link_form=link_form, bom=bom)
     app.include_router(api.router())
     app.add_exception_handler(FaultError, on_fault)

@@ -9,8 +9,15 @@ TENANT_DOMAIN = "contoso.example"
 CLIENT_ID = "00001111-aaaa-2222-bbbb-3333cccc4444"
 CLIENT_SECRET = "emulator~not-a-real-client-secret~0001"
 EXPIRED_CLIENT_SECRET = "emulator~not-a-real-client-secret~expired"
+# an app of a desktop: it has no secret, and may sign people in by device code
+PUBLIC_CLIENT_ID = "22223333-cccc-4444-dddd-5555eeee6666"
+CLIENT_IDS = (CLIENT_ID, PUBLIC_CLIENT_ID)
+# where both apps may be answered; the port is free
+REDIRECT_URIS = ("http://localhost", "http://localhost/signed-in", "http://127.0.0.1")
 USER_ID = "11112222-bbbb-3333-cccc-4444dddd5555"
 USER_NAME = "licence.reports@contoso.example"
+# who can sign in on the login page, with their object ids
+USERS = MappingProxyType({USER_NAME: USER_ID, "sales.agent@contoso.example": "33334444-dddd-5555-eeee-6666ffff7777"})
 
 # refresh tokens begin like this; anything else is "garbled" rather than unknown, as at Entra ID
 REFRESH_TOKEN_PREFIX = "1.AemulatorRefreshTokenNotReal."

@@ -6,6 +6,7 @@ Like Entra ID, it leaves replaced refresh tokens valid.
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -13,7 +14,10 @@ from fastapi.responses import JSONResponse
 from airflow_partnercenter.emulator import credentials as known
 from airflow_partnercenter.emulator import entra_errors as errors
 from airflow_partnercenter.emulator.entra_errors import EntraError
-from airflow_partnercenter.emulator.grants import Grant, read_form, read_grant
+from airflow_partnercenter.emulator.grants import Grant, read_form, read_grant, read_resource
+from airflow_partnercenter.emulator.interactive import AUTHORIZATION_CODE, DEVICE_CODE, Interactive
+from airflow_partnercenter.emulator.sign_in_errors import OTHER_CLIENT
+from airflow_partnercenter.emulator.sign_ins import DeviceCodes, SignIn
 from airflow_partnercenter.emulator.tokens import AccessTokens, base64url_json, jwt
 
 
@@ -21,14 +25,20 @@ class Entra:
     """The token service of one tenant.
 
     :param base_url: the login host.
+    :param device_codes: the devices whose person has not signed in yet.
     :param rotate_refresh_tokens: whether each use of a refresh token brings a new one.
     """
 
-    def __init__(self, base_url: str, tokens: AccessTokens, *, rotate_refresh_tokens: bool) -> None:
+    def __init__(
+        self, base_url: str, tokens: AccessTokens, device_codes: DeviceCodes, *, rotate_refresh_tokens: bool
+    ) -> None:
         self._base_url = base_url
         self._tokens = tokens
         self._rotates = rotate_refresh_tokens
         self._refresh_tokens = [known.REFRESH_TOKEN]
+        self._interactive = Interactive(base_url, device_codes)
+        # whose the refresh tokens are that came from a person's sign-in; the others are the service account's
+        self._signed_in: dict[str, SignIn] = {}
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -37,6 +47,7 @@ class Entra:
         router.add_api_route("/{tenant}/.well-known/openid-configuration", self.discovery, response_model=None)
         for path in ("/{tenant}/oauth2/v2.0/token", "/{tenant}/oauth2/token"):
             router.add_api_route(path, self.token, methods=["POST"], response_model=None)
+        router.include_router(self._interactive.router())
         return router
 
     async def discovery(self, request: Request, tenant: str) -> JSONResponse:
@@ -68,8 +79,11 @@ class Entra:
         form = read_form(await request.body())
         try:
             self._check_tenant(tenant)
-            grant = read_grant(form, v1=v1)
-            answer = self._user_answer(grant) if grant.refresh_token else self._app_answer(grant)
+            if form.get("grant_type") in (AUTHORIZATION_CODE, DEVICE_CODE):
+                grant, answer = self._sign_in_answer(form, v1=v1)
+            else:
+                grant = read_grant(form, v1=v1)
+                answer = self._user_answer(grant) if grant.refresh_token else self._app_answer(grant)
         except EntraError as error:
             return _refusal(error, request.headers.get("client-request-id") or str(uuid.uuid4()), v1=v1)
         if v1:
@@ -90,6 +104,31 @@ class Entra:
         """Return the tokens of the application itself."""
         return self._answer(self._tokens.issue(grant.resource, app_only=True))
 
+    def _sign_in_answer(self, form: Mapping[str, str], *, v1: bool) -> tuple[Grant, dict[str, object]]:
+        """Return the tokens that a person's sign-in is good for."""
+        sign_in = self._interactive.redeem(form)
+        scopes = tuple(form.get("scope", "").split()) or sign_in.scopes
+        resource = read_resource({"scope": " ".join(scopes), **form}, v1=v1)
+        answer = self._answer(
+            self._tokens.issue(resource, mfa=sign_in.mfa, user=sign_in.user, client_id=sign_in.client_id)
+        )
+        answer["scope"] = f"{resource}/user_impersonation {resource}/.default"
+        if "offline_access" in scopes:
+            answer["refresh_token"] = known.issued_refresh_token(len(self._refresh_tokens))
+            self._refresh_tokens.append(str(answer["refresh_token"]))
+            self._signed_in[str(answer["refresh_token"])] = sign_in
+        return Grant(resource, scopes), answer | self._identity(sign_in)
+
+    def _identity(self, sign_in: SignIn) -> dict[str, object]:
+        """Return who signed in, as MSAL wants to know it."""
+        nonce = {"nonce": sign_in.nonce} if sign_in.nonce else {}
+        oid = known.USERS[sign_in.user]
+        about = {"aud": sign_in.client_id, "preferred_username": sign_in.user, "sub": oid, "oid": oid}
+        return {
+            "id_token": jwt(self._id_claims() | about | nonce),
+            "client_info": base64url_json({"uid": oid, "utid": known.TENANT_ID}),
+        }
+
     def _user_answer(self, grant: Grant) -> dict[str, object]:
         """Return the tokens that a refresh token is good for."""
         refresh_token, resource = grant.refresh_token, grant.resource
@@ -99,14 +138,19 @@ class Entra:
         if name != "no_mfa" and refresh_token not in self._refresh_tokens:
             shaped = refresh_token.startswith(known.REFRESH_TOKEN_PREFIX)
             raise EntraError(errors.UNKNOWN_GRANT if shaped else errors.GARBLED_GRANT)
-        answer = self._answer(self._tokens.issue(resource, mfa=name != "no_mfa"))
+        whose = self._signed_in.get(refresh_token)
+        sign_in = whose or SignIn(known.CLIENT_ID, grant.scopes, known.USER_NAME, mfa=name != "no_mfa")
+        if whose and whose.client_id != grant.client_id:
+            raise EntraError(OTHER_CLIENT, grant.client_id)
+        answer = self._answer(
+            self._tokens.issue(resource, mfa=sign_in.mfa, user=sign_in.user, client_id=sign_in.client_id)
+        )
         answer["scope"] = f"{resource}/user_impersonation {resource}/.default"
         if "offline_access" in grant.scopes:
             answer["refresh_token"] = self._next_refresh_token(refresh_token)
-        return answer | {
-            "id_token": jwt(self._id_claims()),
-            "client_info": base64url_json({"uid": known.USER_ID, "utid": known.TENANT_ID}),
-        }
+            if whose:
+                self._signed_in[str(answer["refresh_token"])] = replace(whose, nonce="")
+        return answer | self._identity(replace(sign_in, nonce=""))
 
     def _next_refresh_token(self, refresh_token: str) -> str:
         """Return the refresh token to answer with; the one that came stays valid."""

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 from airflow_partnercenter.emulator import credentials as known
 from airflow_partnercenter.emulator import entra_errors as errors
 from airflow_partnercenter.emulator.entra_errors import EntraError
+from airflow_partnercenter.emulator.sign_in_errors import PUBLIC_CLIENT_WITH_SECRET
 
 RESOURCES = (
     "https://api.partnercenter.microsoft.com",
@@ -32,6 +33,7 @@ class Grant:
     resource: str
     scopes: tuple[str, ...]
     refresh_token: str = ""
+    client_id: str = known.CLIENT_ID
 
 
 def read_form(body: bytes) -> dict[str, str]:
@@ -44,26 +46,35 @@ def read_grant(form: Mapping[str, str], *, v1: bool) -> Grant:
 
     :raises EntraError: the form is incomplete, or asks for what the tenant does not give.
     """
-    grant_type = _required(form, "grant_type")
+    grant_type = required(form, "grant_type")
     if grant_type not in ("refresh_token", "client_credentials"):
         raise EntraError(errors.UNSUPPORTED_GRANT, grant_type)
-    _check_client(form)
+    check_client(form)
     app_only = grant_type == "client_credentials"
-    refresh_token = "" if app_only else _required(form, "refresh_token")
-    resource = _v1_resource(form) if v1 else _v2_resource(form, app_only=app_only)
-    return Grant(resource, tuple(form.get("scope", "").split()), refresh_token)
+    refresh_token = "" if app_only else required(form, "refresh_token")
+    resource = read_resource(form, v1=v1, app_only=app_only)
+    return Grant(resource, tuple(form.get("scope", "").split()), refresh_token, form["client_id"].lower())
 
 
-def _required(form: Mapping[str, str], name: str) -> str:
+def read_resource(form: Mapping[str, str], *, v1: bool, app_only: bool = False) -> str:
+    """Return the resource that a form asks tokens for."""
+    return _v1_resource(form) if v1 else _v2_resource(form, app_only=app_only)
+
+
+def required(form: Mapping[str, str], name: str) -> str:
     """Return a parameter that must be there."""
     if not (value := form.get(name)):
         raise EntraError(errors.PARAMETER_MISSING, name)
     return value
 
 
-def _check_client(form: Mapping[str, str]) -> None:
+def check_client(form: Mapping[str, str]) -> None:
     """Refuse an unknown application, or one that does not prove itself."""
-    client_id = _required(form, "client_id")
+    client_id = required(form, "client_id")
+    if client_id.lower() == known.PUBLIC_CLIENT_ID:
+        if form.get("client_secret") or form.get("client_assertion"):
+            raise EntraError(PUBLIC_CLIENT_WITH_SECRET)
+        return
     if client_id.lower() != known.CLIENT_ID:
         raise EntraError(errors.UNKNOWN_CLIENT, client_id)
     if assertion := form.get("client_assertion"):
@@ -90,12 +101,12 @@ def _check_assertion(assertion: str) -> None:
 
 def _v1_resource(form: Mapping[str, str]) -> str:
     """Return the resource that a request to the older endpoint names."""
-    return _known_resource(_required(form, "resource").rstrip("/"))
+    return _known_resource(required(form, "resource").rstrip("/"))
 
 
 def _v2_resource(form: Mapping[str, str], *, app_only: bool) -> str:
     """Return the resource that the scope of a request names."""
-    scope = next((scope for scope in _required(form, "scope").split() if scope not in OPENID_SCOPES), "")
+    scope = next((scope for scope in required(form, "scope").split() if scope not in OPENID_SCOPES), "")
     resource, _, permission = scope.rpartition("/")
     if not resource:
         raise EntraError(errors.INVALID_SCOPE, form["scope"])

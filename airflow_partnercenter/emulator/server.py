@@ -10,6 +10,7 @@ from airflow_partnercenter.emulator.datasets import Dataset, DocumentedData, Gen
 from airflow_partnercenter.emulator.fault_matrix import FAULTS, InjectableFault
 from airflow_partnercenter.emulator.partner import Partner
 from airflow_partnercenter.emulator.scripts import AnswerSource, Request
+from airflow_partnercenter.emulator.sign_ins import DeviceCodes
 from airflow_partnercenter.emulator.tokens import AccessTokens
 from airflow_partnercenter.emulator.wire import Wire
 
@@ -33,6 +34,8 @@ class Emulator:
     :param link_form: whether ``@nextLink`` is an absolute address or begins with the path.
     :param rotate_refresh_tokens: whether each use of a refresh token brings a new one, as at Entra ID.
     :param bom: whether Partner Center's bodies start with a byte order mark, as the real ones.
+    :param device_code_interval_seconds: how long a device must wait between two questions.
+    :param device_code_seconds: how long a person has to type a device's code.
     """
 
     #: refresh tokens that Entra ID refuses, by the reason; ``no_mfa`` brings a token that Partner Center refuses
@@ -46,6 +49,8 @@ class Emulator:
     tenant_domain = credentials.TENANT_DOMAIN
     client_id = credentials.CLIENT_ID
     client_secret = credentials.CLIENT_SECRET
+    #: an application without a secret, which may sign people in by device code
+    public_client_id = credentials.PUBLIC_CLIENT_ID
     refresh_token = credentials.REFRESH_TOKEN
 
     def __init__(
@@ -62,6 +67,8 @@ class Emulator:
         access_token_seconds: int = 3599,
         rotate_refresh_tokens: bool = True,
         bom: bool = True,
+        device_code_interval_seconds: int = 5,
+        device_code_seconds: int = 900,
     ) -> None:
         self.data = data
         #: the generated partner, for tests that compute what an answer must be
@@ -72,6 +79,7 @@ class Emulator:
         self._access_token_seconds = access_token_seconds
         self._rotate_refresh_tokens = rotate_refresh_tokens
         self._bom = bom
+        self._device_codes = DeviceCodes(device_code_interval_seconds, device_code_seconds)
         self._wire = Wire()
         self._listener: Listener | None = None
         self._tokens: AccessTokens | None = None
@@ -108,6 +116,7 @@ class Emulator:
             self.base_url,
             self._tokens,
             self._dataset(),
+            self._device_codes,
             max_page_size=self._max_page_size,
             link_form=self._link_form,
             rotate_refresh_tokens=self._rotate_refresh_tokens,

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from airflow_partnercenter.emulator.credentials import CLIENT_ID, TENANT_ID, USER_ID, USER_NAME
+from airflow_partnercenter.emulator.credentials import CLIENT_ID, TENANT_ID, USER_NAME, USERS
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,15 @@ class AccessTokens:
         self._issuer = issuer
         self._issued: dict[str, AccessToken] = {}
 
-    def issue(self, audience: str, *, app_only: bool = False, mfa: bool = True) -> str:
+    def issue(
+        self,
+        audience: str,
+        *,
+        app_only: bool = False,
+        mfa: bool = True,
+        user: str = USER_NAME,
+        client_id: str = CLIENT_ID,
+    ) -> str:
         """Return a new access token, different from every other one."""
         now = int(time.time())
         claims: dict[str, object] = {
@@ -50,12 +58,12 @@ class AccessTokens:
             "iat": now,
             "nbf": now,
             "exp": now + self.lifetime_seconds,
-            "appid": CLIENT_ID,
+            "appid": client_id,
             "tid": TENANT_ID,
             "jti": str(uuid.uuid4()),
             "ver": "1.0",
         }
-        claims |= {"idtyp": "app", "oid": CLIENT_ID} if app_only else self._user_claims(mfa)
+        claims |= {"idtyp": "app", "oid": client_id} if app_only else _user_claims(user, mfa)
         token = jwt(claims)
         self._issued[token] = AccessToken(audience, app_only, mfa, now + self.lifetime_seconds)
         return token
@@ -69,11 +77,12 @@ class AccessTokens:
         """Let every token handed out so far be refused from now on."""
         self._issued.clear()
 
-    def _user_claims(self, mfa: bool) -> dict[str, object]:
-        """Return the claims of a token for the user."""
-        return {
-            "oid": USER_ID,
-            "upn": USER_NAME,
-            "scp": "user_impersonation",
-            "amr": ["pwd", "mfa"] if mfa else ["pwd"],
-        }
+
+def _user_claims(user: str, mfa: bool) -> dict[str, object]:
+    """Return the claims of a token for a user."""
+    return {
+        "oid": USERS[user],
+        "upn": user,
+        "scp": "user_impersonation",
+        "amr": ["pwd", "mfa"] if mfa else ["pwd"],
+    }
