@@ -1,10 +1,8 @@
 """An access token that somebody else got: used as it is, and never renewed here."""
 
-import base64
-import json
 from datetime import UTC, datetime
-from typing import Any
 
+from airflow_partnercenter.api.claims import read_claims
 from airflow_partnercenter.api.credentials import AccessTokenCredentials
 from airflow_partnercenter.api.redaction import Redactor
 from airflow_partnercenter.exceptions import AccessTokenRefusedError
@@ -25,8 +23,9 @@ class GivenToken:
 
     @property
     def app_only(self) -> bool:
-        """Whether the token says that it names no user."""
-        return _claims(self._token).get("idtyp") == "app"
+        """Whether the token, as far as it can be read, names no user."""
+        claims = read_claims(self._token)
+        return claims.readable and claims.user is None and claims.mfa is None
 
     def acquire(self, *, refused: str | None) -> tuple[str, float]:
         """Return the token; after a refusal another one, if its supplier has put one there meanwhile.
@@ -44,23 +43,12 @@ class GivenToken:
                 )
             self._token = newer
             self._redactor.add(newer)
-        # Asked for before each request at no cost; how long it lives is for Partner Center to say.
+        # Asked for before each request, at no cost; how long it lives is for Partner Center to say.
         return self._token, 0.0
 
 
 def _age(token: str) -> str:
-    try:
-        expires = datetime.fromtimestamp(float(_claims(token)["exp"]), UTC)
-    except (KeyError, TypeError, ValueError, OverflowError, OSError):
-        return "it may have expired, and does not say when"
-    return f"it {'expired' if expires < datetime.now(UTC) else 'expires'} on {expires:%Y-%m-%d at %H:%M} UTC"
-
-
-def _claims(token: str) -> dict[str, Any]:
-    """Return the claims of a token, unchecked and for messages only; none if it is opaque."""
-    try:
-        payload = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (IndexError, ValueError):
-        return {}
-    return claims if isinstance(claims, dict) else {}
+    expires_at = read_claims(token).expires_at
+    if expires_at is None:
+        return "it may have expired; it does not say when"
+    return f"it {'expired' if expires_at < datetime.now(UTC) else 'expires'} on {expires_at:%Y-%m-%d at %H:%M} UTC"
