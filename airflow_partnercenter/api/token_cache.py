@@ -92,7 +92,7 @@ class SignInCache:
             return
         self._usable = True
         if section and self._is_ours(section):
-            self._take(section)
+            self._take(section, of_equal_age=True)
             self._renewed = section["renewed"]
         elif section and not self._looked:
             self._void = section["refresh_token"]
@@ -149,7 +149,7 @@ class SignInCache:
     def _section(self, before: Section | None) -> Section:
         """Return what to store: of two tokens for the same purpose the newer one."""
         if before:
-            self._take(before)
+            self._take(before, of_equal_age=False)
         now = int(time.time())
         salt = before["salt"] if before else secrets.token_hex(16)
         newest = _hash(salt, self.refresh_token() or self._given)
@@ -190,21 +190,26 @@ class SignInCache:
     def _is_ours(self, section: Section) -> bool:
         return hmac.compare_digest(section["refresh_token"], _hash(section["salt"], self._given))
 
-    def _take(self, section: Section) -> None:
-        """Add a section's tokens to those of this process."""
+    def _take(self, section: Section, *, of_equal_age: bool) -> None:
+        """Add a section's tokens to those of this process, in place of older ones.
+
+        :param of_equal_age: also of those that are as old, to the second. What others stored is worth a try, as ours
+            may just have been refused; but it does not replace what we are about to store.
+        """
         merged = json.loads(self.msal.serialize())
         for kind, entries in section["msal"].items():
             ours = merged.setdefault(kind, {})
             for key, entry in entries.items():
-                if key not in ours or _age(kind, entry) > _age(kind, ours[key]):
+                if key not in ours or _age(kind, entry) + of_equal_age > _age(kind, ours[key]):
                     ours[key] = entry
                 self._redactor.add(entry.get("secret"))
         self.msal.deserialize(json.dumps(merged))
 
     def _warn(self, why: str) -> None:
+        dies = f"the refresh token of the connection is not renewed: it dies {REFRESH_TOKEN_DAYS} days after its issue"
         self._tell(
-            f"The token cache in {self._store} is not used: {why} The read goes on, but each task signs in anew, and "
-            f"the refresh token of the connection is not renewed: it dies {REFRESH_TOKEN_DAYS} days after its issue."
+            f"The token cache in {self._store} is not used: {why} The read goes on, but each task signs in anew"
+            f"{f', and {dies}' if self._given else ''}."
         )
 
     def _tell(self, sentence: str) -> None:
