@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from airflow.providers.common.compat.sdk import Variable, redact
-from filelock import FileLock, Timeout
 
 from airflow_partnercenter.api.token_cache import TokenStore, TokenStoreError
 
@@ -131,6 +130,9 @@ class FileStore:
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
         """Wait until no other process on this file signs in; where there can be no lock, go on without one."""
+        # Here, as only those who keep the cache in a file need it.
+        from filelock import FileLock, Timeout
+
         lock = FileLock(f"{os.path.realpath(self._path)}.lock", mode=0o600)
         with contextlib.ExitStack() as stack:
             try:

@@ -62,8 +62,15 @@ _HINTS: dict[tuple[int, str], str] = {
         403,
         "900149",
     ): "the partner's programme enrolment is not active: the partner's Global admin must look at it",
+    (403, "90000"): "Microsoft Entra ID failed while it issued a token for Partner Center: sign the service account in "
+    "again, and if it stays so, open a support case with the correlation ID",
     (404, "60003"): "the customer is not known: check customer_id",
     (400, "900118"): "the customer is not known: check customer_id",
+    (
+        400,
+        "900127",
+    ): "this environment does not have the resource: check that tenant_id is the production tenant and no "
+    "sandbox, and `cloud`",
 }
 _STATUS_HINTS = {
     400: "check filter_expression, group_by, processed_date_time and customer_id",
