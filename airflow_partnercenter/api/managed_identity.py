@@ -13,6 +13,7 @@ from urllib3.util import Retry
 from airflow_partnercenter.api.credentials import ManagedIdentity
 from airflow_partnercenter.api.network import Network
 from airflow_partnercenter.api.redaction import Redactor
+from airflow_partnercenter.api.token_service import NoMemory
 from airflow_partnercenter.exceptions import AuthenticationError, TransportError
 
 # The endpoint is on this machine or next to it: it answers soon, or it is not there.
@@ -30,6 +31,7 @@ class ManagedIdentityTokens:
         self._client = msal.ManagedIdentityClient(
             msal.UserAssignedManagedIdentity(client_id=identity.client_id),
             http_client=_MachineSession(network.ca_bundle),
+            http_cache=NoMemory(),
         )
 
     def assertion(self) -> str:

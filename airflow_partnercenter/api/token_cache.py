@@ -24,6 +24,8 @@ LEEWAY_SECONDS = 300
 REFRESH_TOKEN_DAYS = 90
 _WARN_DAYS = 60
 _DAY = 86400
+#: No time beyond this, in seconds since 1970, is meant.
+_LATEST = 1e11
 
 _MARK = "airflow_partnercenter_token_cache"
 _VERSION = 1
@@ -188,7 +190,7 @@ class SignInCache:
         return {owner: section for owner, section in sections if _is_sound(section) and section["written"] > oldest}
 
     def _is_ours(self, section: Section) -> bool:
-        return hmac.compare_digest(section["refresh_token"], _hash(section["salt"], self._given))
+        return bool(section["refresh_token"] == _hash(section["salt"], self._given))
 
     def _take(self, section: Section, *, of_equal_age: bool) -> None:
         """Add a section's tokens to those of this process, in place of older ones.
@@ -202,7 +204,8 @@ class SignInCache:
             for key, entry in entries.items():
                 if key not in ours or _age(kind, entry) + of_equal_age > _age(kind, ours[key]):
                     ours[key] = entry
-                self._redactor.add(entry.get("secret"))
+                if isinstance(entry.get("secret"), str):
+                    self._redactor.add(entry["secret"])
         self.msal.deserialize(json.dumps(merged))
 
     def _warn(self, why: str) -> None:
@@ -225,11 +228,13 @@ def is_sendable(token: object) -> bool:
 
 def _hash(salt: str, token: str) -> str:
     """Return what tells one refresh token from another and helps nobody to guess it."""
-    return hmac.new(salt.encode(), token.encode(), hashlib.sha256).hexdigest()
+    key, text = (value.encode("utf-8", "surrogatepass") for value in (salt, token))
+    return hmac.new(key, text, hashlib.sha256).hexdigest()
 
 
 def _is_sound(section: Any) -> bool:
     """Return whether a section is as this module writes it, so that neither we nor MSAL stumble over it."""
+    trial = msal.SerializableTokenCache()
     try:
         texts = [section[name] for name in ("salt", "refresh_token", "newest")]
         times = [section[name] for name in ("renewed", "written")]
@@ -237,9 +242,14 @@ def _is_sound(section: Any) -> bool:
             for entry in entries.values():
                 _age(kind, entry)
                 texts += [entry["secret"]] if kind in _AGES else []
-    except (LookupError, TypeError, AttributeError, ValueError):
+        trial.deserialize(json.dumps(section["msal"]))
+        for kind in _AGES:
+            list(trial.search(kind))
+    except (LookupError, TypeError, AttributeError, ValueError, OverflowError, AssertionError):
         return False
-    return all(isinstance(text, str) for text in texts) and all(isinstance(at, int | float) for at in times)
+    return all(isinstance(text, str) for text in texts) and all(
+        isinstance(at, int | float) and 0 <= at < _LATEST for at in times
+    )
 
 
 def _age(kind: str, entry: Mapping[str, str]) -> int:

@@ -29,6 +29,13 @@ class _TokenAnswer:
     headers: Mapping[str, str]
 
 
+class NoMemory(dict[str, Any]):
+    """Where MSAL may keep answers: nothing stays there. It would repeat a refusal for a minute without asking again."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Forget it."""
+
+
 class TokenServiceHttp:
     """The HTTP client under MSAL: verified TLS, retries below MSAL's own throttling, failures as our errors.
 
