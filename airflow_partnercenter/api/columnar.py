@@ -1,76 +1,65 @@
-"""The fast way from a body to columns: Arrow parses the JSON itself, off Python's lock.
+"""The fast way from JSON to columns: Arrow parses the rows itself, off Python's lock.
 
-It takes only bodies that are exactly as declared, to the last field and type, and says so about any other; then
-:mod:`~airflow_partnercenter.api.decoding` reads the body record by record. Both give the same columns.
+It takes only rows that are exactly as declared, to the last field and type, and says so about any others; then
+:mod:`~airflow_partnercenter.api.decoding` reads them one by one. Both give the same columns.
 """
 
 import pyarrow as pa
 import pyarrow.json
 
 from airflow_partnercenter.api.arrays import int64_array
-from airflow_partnercenter.api.envelope import BOM, Page
-from airflow_partnercenter.api.links import NextLink
 from airflow_partnercenter.api.resources import Kind, Resource
 from airflow_partnercenter.api.times import utc_microseconds
 
-_LINK, _TOTAL, _ROWS = "@nextLink", "TotalCount", "Value"
-
 
 class ColumnReader:
-    """Reads pages of one of the superseding resources.
+    """Reads the rows of one of the superseding resources.
 
-    :param resource: whose declaration a body must keep to.
+    :param resource: whose declaration the rows must keep to.
     :param schema: of the batches: a column for each declared field, in that order, then one that stays null.
     """
 
     def __init__(self, resource: Resource, schema: pa.Schema) -> None:
         self._fields = resource.fields
         self._schema = schema
-        # A time is text on the wire.
-        wire_types = [
-            pa.string() if field.kind is Kind.TIME else schema.field(field.column).type for field in self._fields
+        wire = [
+            # A time is text on the wire.
+            pa.field(field.wire, pa.string() if field.kind is Kind.TIME else schema.field(field.column).type)
+            for field in self._fields
         ]
-        row = pa.struct([pa.field(field.wire, kind) for field, kind in zip(self._fields, wire_types, strict=True)])
-        self._envelope = pa.schema([(_ROWS, pa.list_(row)), (_LINK, pa.string()), (_TOTAL, pa.int64())])
+        self._wrapped = pa.schema([("rows", pa.list_(pa.struct(wire)))])
 
-    def read(self, body: bytes) -> Page[pa.RecordBatch] | None:
-        """Return the page, or None if the body is not exactly as declared."""
-        json = pa.py_buffer(body)
-        if body.startswith(BOM):
-            json = json.slice(len(BOM))
+    def read(self, rows: bytes) -> pa.RecordBatch | None:
+        """Return the rows as one batch, or None if they are not exactly as declared.
+
+        :param rows: well-formed JSON text of a list: Arrow's parser is not safe from everything else.
+        """
+        wrapped = b"".join((b'{"rows":', rows, b"}"))
         try:
-            envelope = pyarrow.json.read_json(
-                pa.BufferReader(json),
-                # One block, as the body is one JSON object; in this thread, as pages are read in several.
-                read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(body) + 1),
+            table = pyarrow.json.read_json(
+                pa.BufferReader(wrapped),
+                # One block, as it is one JSON object; in this thread, as pages are read in several.
+                read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(wrapped) + 1),
                 parse_options=pyarrow.json.ParseOptions(
-                    explicit_schema=self._envelope, unexpected_field_behavior="error"
+                    explicit_schema=self._wrapped, unexpected_field_behavior="error"
                 ),
             )
-            if envelope.num_rows != 1:
-                return None
-            batch = self._batch(envelope[_ROWS].chunk(0))
+            return self._batch(table["rows"].chunk(0).flatten())
         except pa.ArrowInvalid:
             return None
-        if batch is None:
-            return None
-        link, total = envelope[_LINK][0].as_py(), envelope[_TOTAL][0].as_py()
-        return Page(batch, total, NextLink(link) if link else None)
 
-    def _batch(self, lists: pa.ListArray) -> pa.RecordBatch | None:
-        rows = lists.flatten()
-        if lists.null_count or rows.null_count:
+    def _batch(self, rows: pa.StructArray) -> pa.RecordBatch | None:
+        if rows.null_count:
             return None
         # Text that is no UTF-8 would only be noticed by whoever reads the file.
         rows.validate(full=True)
-        columns = dict(zip((field.wire for field in self._fields), rows.flatten(), strict=True))
-        for field in self._fields:
-            if field.kind is Kind.TIME:
-                times = _times(columns[field.wire])
-                if times is None:
-                    return None
-                columns[field.wire] = times
-        return pa.RecordBatch.from_arrays([*columns.values(), pa.nulls(len(rows), pa.string())], schema=self._schema)
+        columns = []
+        for field, column in zip(self._fields, rows.flatten(), strict=True):
+            typed = _times(column) if field.kind is Kind.TIME else column
+            if typed is None:
+                return None
+            columns.append(typed)
+        return pa.RecordBatch.from_arrays([*columns, pa.nulls(len(rows), pa.string())], schema=self._schema)
 
 
 def _times(texts: pa.StringArray) -> pa.TimestampArray | None:

@@ -142,15 +142,21 @@ def retry_after_seconds(headers: Mapping[str, str], text: str = "") -> float | N
     value = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", value):
         return float(value)
-    if value:
-        try:
-            then = parsedate_to_datetime(value)
-        except ValueError:
-            return retry_after_seconds({}, text)
-        then = then if then.tzinfo else then.replace(tzinfo=UTC)
-        return max(0.0, (then - datetime.now(UTC)).total_seconds())
+    if then := _date(value):
+        # By the service's own clock, if it says what that shows: the worker's may be ahead.
+        now = _date(headers.get("Date", "")) or datetime.now(UTC)
+        return max(0.0, (then - now).total_seconds())
     said = re.search(r"try again in (\d+) seconds?", text, re.IGNORECASE)
     return float(said[1]) if said else None
+
+
+def _date(value: str) -> datetime | None:
+    """Return an HTTP date, or None if it is none."""
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def heals_with_new_token(answer: Answer) -> bool:

@@ -37,18 +37,18 @@ class KeyLedger:
         if not len(rows):
             return None
         hashes = self._hashes(rows)
-        run, first = np.unique(hashes, return_index=True)
-        repeated = None
-        if len(run) < len(hashes) and not across_pages_only:
-            repeated = int(np.setdiff1d(np.arange(len(hashes)), first)[0])
+        order = np.argsort(hashes, kind="stable")
+        run = hashes[order]
+        again = np.zeros(len(run), np.bool_)
+        if not across_pages_only:
+            again[1:] = run[1:] == run[:-1]
         for older in self._runs:
-            found = older[np.minimum(np.searchsorted(older, run), len(older) - 1)] == run
-            if found.any():
-                repeated = int(first[found].min())
+            again |= older[np.minimum(np.searchsorted(older, run), len(older) - 1)] == run
         while self._runs and len(self._runs[-1]) <= 2 * len(run) and len(run) <= _LONGEST_RUN // 2:
-            run = np.unique(np.concatenate([self._runs.pop(), run]))
+            # A stable sort merges what is sorted already.
+            run = np.sort(np.concatenate([self._runs.pop(), run]), kind="stable")
         self._runs.append(run)
-        return repeated
+        return int(order[again].min()) if again.any() else None
 
     def _hashes(self, rows: pa.RecordBatch) -> Hashes:
         """Return a hash of each row's key, from one of each distinct value."""
@@ -90,7 +90,7 @@ def _combinations(rows: pa.RecordBatch, columns: Sequence[str]) -> list[tuple[An
     combined: Codes = np.zeros(len(rows), np.int64)
     for values, codes in encoded:
         combined = combined * len(values) + codes
-    first = np.unique(combined, return_index=True)[1]
+    _, first = np.unique(combined, return_index=True)
     return [tuple(values[codes[row]] for values, codes in encoded) for row in first]
 
 
