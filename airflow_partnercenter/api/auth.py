@@ -233,7 +233,7 @@ class _TokenServiceHttp:
 
         return self._retry.call(attempt)
 
-    def _json_object(self, status: int, content: bytes) -> dict[str, Any]:
+    def _json_object(self, status: int, content: bytearray) -> dict[str, Any]:
         """Return the body, in an error without our secrets; empty if it is not a JSON object."""
         try:
             body = json.loads(content)

@@ -14,7 +14,7 @@ from airflow_partnercenter.api.auth import Credentials, TokenProvider
 from airflow_partnercenter.api.call import Call
 from airflow_partnercenter.api.clouds import CLOUDS
 from airflow_partnercenter.api.decoding import RowDecoder
-from airflow_partnercenter.api.envelope import decode_envelope
+from airflow_partnercenter.api.envelope import decode_records
 from airflow_partnercenter.api.network import Network
 from airflow_partnercenter.api.paging import Read, read_customers, read_pages, read_records
 from airflow_partnercenter.api.query import LicenseQuery, build_query
@@ -275,7 +275,7 @@ class PartnerCenterClient:
         url = build_query("licenses_deployment", page_size=1).url(self._transport.base_url, self._commercial_prefix)
         call = Call("licenses_deployment", self._transport.gate)
         with call.naming_errors():
-            self._transport.get(url, decode_envelope, call=call)
+            self._transport.get(url, decode_records, call=call)
 
     def close(self) -> None:
         """Close pooled connections; the client may still be used."""

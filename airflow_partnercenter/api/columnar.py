@@ -1,21 +1,25 @@
-"""The fast way from JSON to columns: Arrow parses the rows itself, off Python's lock.
+"""The fast way from a body to columns: Arrow parses the JSON itself, off Python's lock and without a copy.
 
-It takes only rows that are exactly as declared, to the last field and type, and says so about any others; then
-:mod:`~airflow_partnercenter.api.decoding` reads them one by one. Both give the same columns.
+It takes only bodies that are exactly as declared, to the last member, field and type, and says so about any other; then
+:mod:`~airflow_partnercenter.api.decoding` reads the rows one by one. Both give the same columns.
 """
 
 import pyarrow as pa
 import pyarrow.json
 
 from airflow_partnercenter.api.arrays import int64_array
+from airflow_partnercenter.api.envelope import BOM, Body, Page
+from airflow_partnercenter.api.links import NextLink
 from airflow_partnercenter.api.resources import Kind, Resource
 from airflow_partnercenter.api.times import utc_microseconds
 
+_ROWS, _LINK, _TOTAL = "Value", "@nextLink", "TotalCount"
+
 
 class ColumnReader:
-    """Reads the rows of one of the superseding resources.
+    """Reads pages of one of the superseding resources.
 
-    :param resource: whose declaration the rows must keep to.
+    :param resource: whose declaration a body must keep to.
     :param schema: of the batches: a column for each declared field, in that order, then one that stays null.
     """
 
@@ -27,29 +31,34 @@ class ColumnReader:
             pa.field(field.wire, pa.string() if field.kind is Kind.TIME else schema.field(field.column).type)
             for field in self._fields
         ]
-        self._wrapped = pa.schema([("rows", pa.list_(pa.struct(wire)))])
+        self._envelope = pa.schema([(_ROWS, pa.list_(pa.struct(wire))), (_LINK, pa.string()), (_TOTAL, pa.int64())])
 
-    def read(self, rows: bytes) -> pa.RecordBatch | None:
-        """Return the rows as one batch, or None if they are not exactly as declared.
-
-        :param rows: well-formed JSON text of a list: Arrow's parser is not safe from everything else.
-        """
-        wrapped = b"".join((b'{"rows":', rows, b"}"))
+    def read(self, body: Body) -> Page[pa.RecordBatch] | None:
+        """Return the page, or None if the body is not exactly as declared."""
+        json = pa.py_buffer(body)
+        if body.startswith(BOM):
+            json = json.slice(len(BOM))
+        # Arrow's parser breaks down, and the process with it, over a null in the place of the object.
+        if json[:1] != b"{":
+            return None
         try:
-            table = pyarrow.json.read_json(
-                pa.BufferReader(wrapped),
-                # One block, as it is one JSON object; in this thread, as pages are read in several.
-                read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(wrapped) + 1),
+            envelope = pyarrow.json.read_json(
+                pa.BufferReader(json),
+                # One block, as the body is one JSON object; in this thread, as pages are read in several.
+                read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(body) + 1),
                 parse_options=pyarrow.json.ParseOptions(
-                    explicit_schema=self._wrapped, unexpected_field_behavior="error"
+                    explicit_schema=self._envelope, unexpected_field_behavior="error"
                 ),
             )
-            return self._batch(table["rows"].chunk(0).flatten())
+            rows = self._batch(envelope[_ROWS].chunk(0)) if envelope.num_rows == 1 else None
         except pa.ArrowInvalid:
             return None
+        link, total = envelope[_LINK][0].as_py(), envelope[_TOTAL][0].as_py()
+        return None if rows is None else Page(rows, total, NextLink(link) if link else None)
 
-    def _batch(self, rows: pa.StructArray) -> pa.RecordBatch | None:
-        if rows.null_count:
+    def _batch(self, lists: pa.ListArray) -> pa.RecordBatch | None:
+        rows = lists.flatten()
+        if lists.null_count or rows.null_count:
             return None
         # Text that is no UTF-8 would only be noticed by whoever reads the file.
         rows.validate(full=True)

@@ -12,7 +12,7 @@ import msgspec
 import pyarrow as pa
 
 from airflow_partnercenter.api.columnar import ColumnReader
-from airflow_partnercenter.api.envelope import Page, decode_envelope, decode_records
+from airflow_partnercenter.api.envelope import Body, Page, decode_records
 from airflow_partnercenter.api.numbers import INT64, kind_of, real_number, whole_number
 from airflow_partnercenter.api.resources import Field, Kind, Resource
 from airflow_partnercenter.api.times import utc_microseconds, utc_time
@@ -56,19 +56,18 @@ class RowDecoder:
         self._lock = threading.Lock()
         self._columns = ColumnReader(resource, self.schema) if resource.is_commercial else None
 
-    def decode(self, body: bytes, *, rows_before: int = 0, customer_id: str | None = None) -> Page[pa.RecordBatch]:
+    def decode(self, body: Body, *, rows_before: int = 0, customer_id: str | None = None) -> Page[pa.RecordBatch]:
         """Return the page that a body holds, its rows as one batch; see :meth:`to_batch`.
 
         :raises ResponseFormatError: the body is not of the documented shape.
         """
-        page = decode_envelope(body)
-        batch = self._columns.read(page.rows) if self._columns else None
-        if batch is None:
-            records = decode_records(page).rows
-            # What one page has, such as a new field, the next will have too.
-            self._columns = None
-            batch = self.to_batch(records, rows_before=rows_before, customer_id=customer_id)
-        return page.with_rows(batch)
+        if self._columns and (page := self._columns.read(body)):
+            return page
+        records = decode_records(body)
+        # What one page has, such as a new field, the next will have too.
+        self._columns = None
+        batch = self.to_batch(records.rows, rows_before=rows_before, customer_id=customer_id)
+        return Page(batch, records.stated_total, records.next_link)
 
     def to_batch(
         self, records: Sequence[dict[str, Any]], *, rows_before: int = 0, customer_id: str | None = None

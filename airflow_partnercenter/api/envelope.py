@@ -13,18 +13,17 @@ from airflow_partnercenter.exceptions import ResponseFormatError
 
 BOM = b"\xef\xbb\xbf"
 
-_NULL = b"null"
 _ROWS = ("Value", "value", "items")
 
+Body = bytes | bytearray
 Rows = TypeVar("Rows", bound=Sized, covariant=True)
-OtherRows = TypeVar("OtherRows", bound=Sized)
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Rows]):
     """One answer of a collection.
 
-    :param rows: JSON text of the list, records as served, or one Arrow batch.
+    :param rows: records as served, or one Arrow batch.
     :param stated_total: ``TotalCount`` or ``totalCount``, if stated.
     :param next_link: where the next page is; None on the last.
     """
@@ -33,51 +32,31 @@ class Page(Generic[Rows]):
     stated_total: int | None
     next_link: NextLink | None
 
-    def with_rows(self, rows: OtherRows) -> "Page[OtherRows]":
-        """Return the page with its rows in another form."""
-        return Page(rows, self.stated_total, self.next_link)
 
-
-def decode_envelope(body: bytes) -> Page[bytes]:
+def decode_records(body: Body) -> Page[list[dict[str, Any]]]:
     """Read either envelope: ``{"Value", "@nextLink", "TotalCount"}`` or ``{"items", "totalCount", "links"}``.
 
     Partner Center starts its bodies with a UTF-8 byte order mark.
 
-    :return: the page, its rows as the JSON text of a list.
+    :return: the page, its rows as served.
     :raises ResponseFormatError: the body is not JSON, or has neither envelope.
     """
     try:
-        members = msgspec.json.decode(body.removeprefix(BOM), type=dict[str, msgspec.Raw])
-        envelope = {name: None if name in _ROWS else msgspec.json.decode(raw) for name, raw in members.items()}
-    except msgspec.ValidationError:
-        raise _without_rows() from None
+        envelope = msgspec.json.decode(body.removeprefix(BOM))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         looks_like = "an HTML page, perhaps from a proxy" if body.lstrip()[:1] == b"<" else f"{len(body)} bytes"
         raise UndecodableBodyError(
             f"Partner Center answered 200 with a body that is not JSON ({looks_like})."
         ) from error
-    total = _stated_total(_first(envelope, "TotalCount", "totalCount"))
-    texts = [bytes(members[name]) for name in _ROWS if name in members]
-    rows = next((text for text in texts if text != _NULL), None)
-    if rows is None and texts and total == 0:
-        rows = b"[]"
-    if rows is None or not rows.startswith(b"["):
+    if not isinstance(envelope, dict):
         raise _without_rows()
-    return Page(rows, total, next_link_of(envelope))
-
-
-def decode_records(page: Page[bytes]) -> Page[list[dict[str, Any]]]:
-    """Return the page with its rows as served.
-
-    :raises ResponseFormatError: they are not JSON objects.
-    """
-    try:
-        records = msgspec.json.decode(page.rows, type=list[dict[str, Any]])
-    except msgspec.ValidationError:
-        raise _without_rows() from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UndecodableBodyError("Partner Center answered 200 with rows that are not JSON.") from error
-    return page.with_rows(records)
+    total = _stated_total(_first(envelope, "TotalCount", "totalCount"))
+    records = _first(envelope, *_ROWS)
+    if records is None and total == 0 and not envelope.keys().isdisjoint(_ROWS):
+        records = []
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise _without_rows()
+    return Page(records, total, next_link_of(envelope))
 
 
 def _without_rows() -> ResponseFormatError:

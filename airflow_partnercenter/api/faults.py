@@ -85,7 +85,7 @@ class Answer:
     status: int
     reason: str
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes | bytearray
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Fault:
     description: str = ""
 
 
-def parse_fault(body: bytes) -> Fault:
+def parse_fault(body: bytes | bytearray) -> Fault:
     """Return code and text of an error body of any known shape.
 
     The shapes: Partner Center's fault, whose code is text in the documentation and a number on the wire; the
@@ -192,7 +192,7 @@ def _message(answer: Answer, code: str, said: str, hint: str) -> str:
     return f"{sentence}{'; ' + hint if hint else ''}."
 
 
-def _plain_text(body: bytes) -> str:
+def _plain_text(body: bytes | bytearray) -> str:
     text = body.removeprefix(_BOM).decode("utf-8", "replace").strip()
     if text[:1] == "<":
         title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)

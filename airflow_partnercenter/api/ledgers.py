@@ -37,18 +37,16 @@ class KeyLedger:
         if not len(rows):
             return None
         hashes = self._hashes(rows)
-        order = np.argsort(hashes, kind="stable")
-        run = hashes[order]
-        again = np.zeros(len(run), np.bool_)
+        run = np.sort(hashes)
+        again = [older[np.minimum(np.searchsorted(older, run), len(older) - 1)] == run for older in self._runs]
         if not across_pages_only:
-            again[1:] = run[1:] == run[:-1]
-        for older in self._runs:
-            again |= older[np.minimum(np.searchsorted(older, run), len(older) - 1)] == run
+            again.append(np.append(False, run[1:] == run[:-1]))
+        repeated = run[np.logical_or.reduce(again)] if again else run[:0]
         while self._runs and len(self._runs[-1]) <= 2 * len(run) and len(run) <= _LONGEST_RUN // 2:
             # A stable sort merges what is sorted already.
             run = np.sort(np.concatenate([self._runs.pop(), run]), kind="stable")
         self._runs.append(run)
-        return int(order[again].min()) if again.any() else None
+        return int(np.flatnonzero(np.isin(hashes, repeated))[-1]) if len(repeated) else None
 
     def _hashes(self, rows: pa.RecordBatch) -> Hashes:
         """Return a hash of each row's key, from one of each distinct value."""

@@ -60,7 +60,7 @@ class Network:
         """Return when a request that is sent now must be answered, on the monotonic clock."""
         return time.monotonic() + self.request_timeout_seconds
 
-    def read(self, response: requests.Response, deadline: float) -> bytes:
+    def read(self, response: requests.Response, deadline: float) -> bytearray:
         """Return the decompressed body, bounded in time and size: a timeout of requests bounds each packet only.
 
         :raises TransportError: the deadline passed.
@@ -73,7 +73,7 @@ class Network:
                 raise ResponseFormatError(f"The answer is larger than {self.max_response_bytes:,} bytes.")
             if time.monotonic() > deadline:
                 raise TransportError("The answer took longer than request_timeout_seconds; it may be raised.")
-        return bytes(body)
+        return body
 
     def close(self) -> None:
         """Close pooled connections."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from airflow_partnercenter.api.call import Call
 from airflow_partnercenter.api.decoding import RowDecoder
-from airflow_partnercenter.api.envelope import Page, Rows, decode_envelope, decode_records
+from airflow_partnercenter.api.envelope import Page, Rows, decode_records
 from airflow_partnercenter.api.links import Links
 from airflow_partnercenter.api.parallel import in_order
 from airflow_partnercenter.api.proof import Doubts, Proof
@@ -109,7 +109,7 @@ def read_records(transport: Transport, url: str, call: Call) -> Iterator[Page[li
     """
 
     def get(url: str, headers: Mapping[str, str] | None = None, rows_before: int = 0) -> Page[list[dict[str, Any]]]:
-        return transport.get(url, lambda body: decode_records(decode_envelope(body)), call=call, headers=headers)
+        return transport.get(url, decode_records, call=call, headers=headers)
 
     return _by_links_from(get(url), url, transport.base_url, get)
 

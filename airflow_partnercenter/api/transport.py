@@ -15,6 +15,7 @@ import urllib3
 from airflow_partnercenter import __version__
 from airflow_partnercenter.api.auth import TokenProvider
 from airflow_partnercenter.api.call import Call, Gate, RequestIds
+from airflow_partnercenter.api.envelope import Body
 from airflow_partnercenter.api.faults import Answer, error_for, heals_with_new_token
 from airflow_partnercenter.api.network import Network, transport_error
 from airflow_partnercenter.api.redaction import Redactor
@@ -69,7 +70,7 @@ class Transport:
     def get(
         self,
         url: str,
-        decode: Callable[[bytes], T],
+        decode: Callable[[Body], T],
         *,
         call: Call,
         headers: Mapping[str, str] | None = None,
@@ -142,7 +143,7 @@ class Transport:
             ids.correlation_id,
         )
         if response.status_code != _OK:
-            body = self._redactor(body.decode("utf-8", "replace")).encode()
+            body = bytearray(self._redactor(body.decode("utf-8", "replace")).encode())
         reason = self._redactor(response.reason or "")
         return Answer(method_path, response.status_code, reason, response.headers, body)
 
