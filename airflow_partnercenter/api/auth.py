@@ -215,11 +215,10 @@ class _TokenServiceHttp:
         host = urlsplit(url).netloc
 
         def attempt() -> tuple[requests.Response, dict[str, Any]]:
-            deadline = self._network.deadline()
             options = self._network.request_options | {"stream": True}
             try:
                 with self._network.session.request(method, url, **request, **options) as response:
-                    content = self._network.read(response, deadline)
+                    content = self._network.read(response)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 raise transport_error(error, f"the token service at {host}", self._redactor) from error
             body = self._json_object(response.status_code, content)

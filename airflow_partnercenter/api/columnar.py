@@ -51,9 +51,9 @@ class ColumnReader:
                 ),
             )
             rows = self._batch(envelope[_ROWS].chunk(0)) if envelope.num_rows == 1 else None
-        except pa.ArrowInvalid:
+            link, total = envelope[_LINK][0].as_py(), envelope[_TOTAL][0].as_py()
+        except (pa.ArrowInvalid, UnicodeDecodeError):
             return None
-        link, total = envelope[_LINK][0].as_py(), envelope[_TOTAL][0].as_py()
         return None if rows is None else Page(rows, total, NextLink(link) if link else None)
 
     def _batch(self, lists: pa.ListArray) -> pa.RecordBatch | None:

@@ -120,7 +120,6 @@ class Transport:
 
     def _send(self, url: str, call: Call, ids: RequestIds, headers: dict[str, str], token: str) -> Answer:
         """Send once; the answer's own text comes back without secrets."""
-        deadline = self._network.deadline()
         method_path = f"GET {urlsplit(url).path}"
         ours = {"MS-RequestId": ids.request_id, "MS-CorrelationId": ids.correlation_id}
         options = self._network.request_options | {"auth": _Bearer(token), "stream": True}
@@ -129,7 +128,7 @@ class Transport:
         try:
             with self._network.session.get(url, headers=every, **options) as response:
                 ids.answered()
-                body = self._network.read(response, deadline)
+                body = self._network.read(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             who = f"Partner Center at {urlsplit(url).netloc} to {method_path}"
             raise transport_error(error, who, self._redactor) from error

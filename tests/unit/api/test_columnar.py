@@ -75,6 +75,7 @@ def test_documented_body_takes_the_fast_way(name, mark):
         b'{"Value":[{"processedDateTime":"yesterday"}]}',
         b'{"Value":[],"TotalCount":"5"}',
         b'{"Value":[],"@nextLink":{}}',
+        b'{"Value":[],"@nextLink":"\xff"}',
         b'{"Value":[],"context":1}',
         b'{"items":[],"totalCount":0}',
         b"<html>",
