@@ -66,7 +66,9 @@ def main() -> int:
         count("`file:…`, a second run within the hour", _AT_ONCE, _in_processes, file)
         count("a store without a lock, such as a Variable", _AT_ONCE, _in_processes, f"{file}.unlocked")
         count("`variable:…`", 1, _in_airflow, "variable:partner_center_token_cache")
-    print(f"| `token_cache` | tasks at once | token requests of {_TASKS} tasks | per task | discovery requests |")
+    print(
+        f"| `token_cache` | tasks at once | token requests of {_TASKS} tasks an hour | per task | discovery requests |"
+    )
     print("|---|---|---|---|---|")
     print("\n".join(count.row() for count in counts))
     return 0

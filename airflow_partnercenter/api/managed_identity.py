@@ -43,10 +43,13 @@ class ManagedIdentityTokens:
         try:
             result = self._client.acquire_token_for_client(resource=self._identity.audience)
         except (requests.RequestException, OSError) as error:
-            raise TransportError(
+            unreachable = TransportError(
                 "No answer from the managed identity endpoint of this machine: managed_identity_client_id works on "
                 f"Azure only, and Airflow's workers must reach the endpoint ({type(error).__name__})."
-            ) from error
+            )
+            # The session below has tried again; a request to Partner Center must not multiply that.
+            unreachable.retries_are_used_up = True
+            raise unreachable from error
         except (ValueError, LookupError, TypeError, AttributeError, msal.exceptions.MsalError) as error:
             raise self._refused(f"its answer is not understood ({type(error).__name__})") from None
         token = result.get("access_token")
