@@ -42,6 +42,8 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [_modules(integration, "hooks")],
         "operators": [_modules(integration, "operators")],
+        # read by Airflow 3 only
+        "cli": ["airflow_partnercenter.cli.airflow_commands.get_partner_center_commands"],
         "connection-types": [
             {
                 "connection-type": CONNECTION_TYPE,
