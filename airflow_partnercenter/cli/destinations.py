@@ -45,7 +45,7 @@ class AirflowDatabase:
         how = (
             "its secrets encrypted with this deployment's Fernet key"
             if encrypted
-            else "its secrets NOT encrypted, as this deployment has no Fernet key: set [core] fernet_key, and sign in again"
+            else "its secrets NOT encrypted, as this deployment has no Fernet key ([core] fernet_key)"
         )
         return f"Connection {self.conn_id} is {done} in Airflow's metadata database, {how}."
 
