@@ -25,10 +25,6 @@ from airflow_partnercenter.api.refusals import refusal
 from airflow_partnercenter.api.retrying import RetryPolicy
 from airflow_partnercenter.exceptions import AuthenticationError, PartnerCenterError, TokenServiceError
 
-_ALLOW_PUBLIC_FLOWS = (
-    'whoever keeps the app registration must set "Allow public client flows" to Yes (Authentication > Settings) for '
-    "--device-code, or sign in without --device-code"
-)
 #: AADSTS codes that a person meets at the sign-in, and not an unattended task.
 _HINTS = {
     "65004": "the person declined to consent to the application: sign in again and accept",
@@ -42,6 +38,8 @@ _HINTS = {
     "54005": "the authorization code was used before: sign in again",
     "70008": "the authorization code has expired: sign in again, within ten minutes",
     "501481": "the answer belongs to another sign-in (PKCE does not match): sign in again",
+    "7000218": "the application must prove itself, with its secret; for --device-code, whoever keeps the app "
+    'registration must set "Allow public client flows" to Yes (Authentication > Settings)',
     "700025": "the application is a public client (mobile and desktop platform): sign in with --public-client",
     "70018": "the person declined, or the code was mistyped: sign in again",
     "70019": "the device code has expired: sign in again",
@@ -206,8 +204,6 @@ class InteractiveSignIn:
         word, description = error.error or "no_token", error.error_description or ""
         code = next((code for code in _HINTS if f"AADSTS{code}:" in description), "")
         hint = _HINTS.get(code) or (_NAMED_HINTS.get(word) if "AADSTS" not in description else "")
-        if "AADSTS7000218:" in description and not self._credential:
-            hint = f"the application needs a secret, or {_ALLOW_PUBLIC_FLOWS}"
         if not hint:
             return error
         label = f"{word}, AADSTS{code}" if code else word
@@ -233,7 +229,13 @@ class InteractiveSignIn:
 
     @property
     def _application_options(self) -> dict[str, Any]:
-        return {"authority": self._authority, "instance_discovery": False, "http_client": self._http}
+        return {
+            "authority": self._authority,
+            # The authority is the operator's own setting; Microsoft's list of hosts knows no private one.
+            "instance_discovery": False,
+            "http_client": self._http,
+            "token_cache": _NoCache(),
+        }
 
     @contextmanager
     def _our_errors(self) -> Iterator[None]:
@@ -246,6 +248,13 @@ class InteractiveSignIn:
                 f"The token service at {self._authority} answered in a way MSAL does not accept "
                 f"({type(error).__name__}); check the authority and the tenant, and try again."
             ) from None
+
+
+class _NoCache(msal.TokenCache):  # type: ignore[misc]
+    """Keeps nothing: one sign-in is one sign-in, and MSAL's own cache logs codes and verifiers at DEBUG."""
+
+    def add(self, event: object, now: object = None) -> None:
+        """Forget what came."""
 
 
 class _SignInHttp(_TokenServiceHttp):

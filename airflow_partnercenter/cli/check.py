@@ -50,7 +50,7 @@ def _print_step(step: "Step", out: TextIO) -> None:
 def _can_print(text: str, out: TextIO) -> bool:
     """Return whether a stream can show a text; a plain terminal or the C locale may not."""
     try:
-        text.encode(out.encoding or "ascii")
+        text.encode(out.encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):
         return False
     return True
