@@ -20,6 +20,7 @@ from airflow_partnercenter.api.paging import read_by_links, read_customers, read
 from airflow_partnercenter.api.query import LicenseQuery, build_query
 from airflow_partnercenter.api.redaction import Redactor
 from airflow_partnercenter.api.retrying import RetryPolicy
+from airflow_partnercenter.api.token_cache import TokenStore
 from airflow_partnercenter.api.transport import Transport
 from airflow_partnercenter.exceptions import ApiError, ConfigurationError, IncompleteResultError
 from airflow_partnercenter.rows import time_text, to_rows, to_snake_case
@@ -143,7 +144,7 @@ class PartnerCenterClient:
 
     Constructing it sends nothing.
 
-    :param credentials: App+User or app-only.
+    :param credentials: App+User, app-only, or an access token.
     :param cloud: ``global``, ``us_government`` or ``china``.
     :param base_url: override of the cloud's Partner Center address, with scheme and port.
     :param authority: override of the cloud's login host; the tenant is appended.
@@ -154,6 +155,7 @@ class PartnerCenterClient:
     :param locale: for texts that Partner Center may translate.
     :param application_name: by which Partner Center's support sees the requests.
     :param on_secret: told every secret and token, to mask it in logs.
+    :param token_store: where tokens live between tasks; None keeps them in this process.
     :raises ConfigurationError: an argument cannot work.
     """
 
@@ -170,6 +172,7 @@ class PartnerCenterClient:
         locale: str = "en-US",
         application_name: str | None = None,
         on_secret: Callable[[str], None] | None = None,
+        token_store: TokenStore | None = None,
     ) -> None:
         if cloud not in CLOUDS:
             raise ConfigurationError(f"cloud is {cloud!r}: use one of {', '.join(CLOUDS)}.")
@@ -188,6 +191,7 @@ class PartnerCenterClient:
             network=self._network,
             retry=retry,
             redactor=redactor,
+            store=token_store,
         )
         self._transport = Transport(
             (base_url or place.base_url).rstrip("/"),

@@ -12,6 +12,15 @@ from airflow_partnercenter.exceptions import AuthenticationError, InteractionReq
 _SIGN_IN_AGAIN = (
     "sign the service account in again, interactively and with MFA, and put the new refresh token into the connection"
 )
+_LET_THROUGH = "an Entra administrator must let the service account through; then sign in again"
+_REGISTER_CERTIFICATE = (
+    "register the certificate in `certificate` with the application (`login`) in Microsoft Entra ID, under "
+    "Certificates & secrets"
+)
+_TRUST = (
+    "add a federated credential with its issuer, subject and audience to the application (`login`) in Microsoft Entra "
+    "ID, under Certificates & secrets; a managed identity's issuer is the tenant, its subject the identity's object ID"
+)
 
 #: AADSTS codes that only a person's sign-in or consent mends.
 _INTERACTION = {
@@ -25,8 +34,17 @@ _INTERACTION = {
     "50079": f"the service account must enrol for multi-factor authentication first; then {_SIGN_IN_AGAIN}",
     "65001": "consent is missing: an administrator of the partner tenant must consent to the application's use of "
     "Partner Center (user_impersonation), then sign in again",
-    "53003": "Conditional Access blocks the service account: an Entra administrator must let it through; then sign in "
-    "again",
+    "65004": "consent was declined: an administrator of the partner tenant must consent to the application's use of "
+    "Partner Center (user_impersonation), then sign in again",
+    "90094": "an administrator's consent is missing: an administrator of the partner tenant must consent to the "
+    "application's use of Partner Center (user_impersonation), then sign in again",
+    "50105": "the service account is not assigned to the application: an Entra administrator must assign it, then sign "
+    "in again",
+    "53000": f"Conditional Access wants a compliant device: {_LET_THROUGH}",
+    "53001": f"Conditional Access wants a domain-joined device: {_LET_THROUGH}",
+    "53003": f"Conditional Access blocks the service account: {_LET_THROUGH}",
+    "530032": f"a security policy blocks the service account: {_LET_THROUGH}",
+    "50053": "the service account is locked: an Entra administrator must unlock it, then sign in again",
     "50057": "the service account is disabled: an Entra administrator must enable it, then sign in again",
     "50055": "the service account's password has expired: change it, then sign in again",
     "700007": f"the refresh token was issued to another application: check `login`, or {_SIGN_IN_AGAIN}",
@@ -41,15 +59,35 @@ _CONFIGURATION = {
     "90002": "the tenant does not exist: check `tenant_id`, and `cloud` for a national cloud",
     "900023": "the tenant is neither a GUID nor a domain: check `tenant_id`",
     "500011": "Partner Center is not known in this tenant: check that `tenant_id` is the partner's own, and `cloud`",
-    "7000218": "the application needs a client secret: fill in `password`",
-    "700027": "the client assertion was refused: check the certificate registered with the application",
+    "7000218": "the application must prove itself: fill in `password` (client secret) or `certificate`, or let an "
+    "Entra administrator make it a public client",
+    "700025": "the application is a public client: empty `password`, `certificate` and the like",
+    "7000112": "the application is disabled: an Entra administrator must enable it",
+    "700027": f"the certificate is not one of the application's: {_REGISTER_CERTIFICATE}",
+    "700030": f"the certificate is not valid for the application: {_REGISTER_CERTIFICATE}",
+    "1000502": f"the certificate is not within its time: {_REGISTER_CERTIFICATE}",
+    "700021": "the client assertion names another application: check `login`",
+    "700023": "the client assertion is for another tenant or cloud: check `tenant_id`, `cloud` and `authority`",
+    "700024": "the client assertion is not within its time: check the clock of Airflow's workers, and what renews the "
+    "file of `federated_token_file`",
+    "50013": f"the federated token was refused: {_TRUST}",
+    "50027": "the client assertion cannot be read: check `certificate`, or what writes the file of "
+    "`federated_token_file`",
+    "70021": f"the application does not trust this federated token: {_TRUST}",
+    "70025": f"the application trusts no federated tokens: {_TRUST}",
+    "700211": f"the application does not trust the federated token's issuer: {_TRUST}",
+    "700212": f"the application does not trust the federated token's audience: {_TRUST}",
+    "700213": f"the application does not trust the federated token's subject: {_TRUST}",
+    "70011": "Partner Center's permission user_impersonation is not known to Entra ID: check `cloud`",
+    "1002012": "Partner Center's permission is not known to Entra ID: check `cloud`",
     "50034": "the service account does not exist in this tenant: check `tenant_id`",
     "50020": "the service account is not of this tenant: check `tenant_id`",
 }
 
 #: Errors that are the service's own, whatever the status they come with.
 SERVICE_TROUBLE = {"temporarily_unavailable", "server_error", "service_unavailable"}
-_NEEDS_A_PERSON = {"invalid_grant", "interaction_required", "consent_required", "login_required"}
+#: Refusals of the grant itself: another refresh token may still be good.
+DEAD_GRANT = {"invalid_grant", "interaction_required", "consent_required", "login_required"}
 
 
 def refusal(result: Mapping[str, Any]) -> AuthenticationError | TokenServiceError:
@@ -63,7 +101,7 @@ def refusal(result: Mapping[str, Any]) -> AuthenticationError | TokenServiceErro
     if error in SERVICE_TROUBLE:
         return TokenServiceError(f"Microsoft Entra ID failed for now ({error}: {_first_sentence(description)}).")
     kind = InteractionRequiredError if code in _INTERACTION else AuthenticationError
-    if error in _NEEDS_A_PERSON and code not in _CONFIGURATION:
+    if error in DEAD_GRANT and code not in _CONFIGURATION:
         kind = InteractionRequiredError
     hint = _INTERACTION.get(code) or _CONFIGURATION.get(code) or _first_sentence(description)
     correlation_id = str(result.get("correlation_id") or "") or None

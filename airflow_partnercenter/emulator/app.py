@@ -5,7 +5,7 @@ from typing import cast
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from airflow_partnercenter.emulator import faults
+from airflow_partnercenter.emulator import faults, managed_identity
 from airflow_partnercenter.emulator.answers import fault_answer
 from airflow_partnercenter.emulator.datasets import Dataset
 from airflow_partnercenter.emulator.entra import Entra
@@ -39,6 +39,7 @@ def build_app(
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(Entra(base_url, tokens, device_codes, rotate_refresh_tokens=rotate_refresh_tokens).router())
+    app.include_router(managed_identity.router())
     api = PartnerCenter(base_url, tokens, dataset, max_page_size=max_page_size, link_form=link_form, bom=bom)
     app.include_router(api.router())
     app.add_exception_handler(FaultError, on_fault)

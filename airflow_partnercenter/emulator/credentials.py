@@ -19,6 +19,15 @@ USER_NAME = "licence.reports@contoso.example"
 # who can sign in on the login page, with their object ids
 USERS = MappingProxyType({USER_NAME: USER_ID, "sales.agent@contoso.example": "33334444-dddd-5555-eeee-6666ffff7777"})
 
+# a token of a cluster, and a managed identity, which the application trusts; Entra ID's word for both is federated
+TOKEN_EXCHANGE_AUDIENCE = "api://AzureADTokenExchange"
+FEDERATED_ISSUER = "https://oidc.contoso.example/cluster"
+FEDERATED_SUBJECT = "system:serviceaccount:airflow:worker"
+MANAGED_IDENTITY_ISSUER = f"https://login.microsoftonline.com/{TENANT_ID}/v2.0"
+MANAGED_IDENTITY_CLIENT_ID = "44445555-eeee-6666-ffff-7777aaaa8888"
+MANAGED_IDENTITY_ID = "55556666-ffff-7777-aaaa-8888bbbb9999"
+IDENTITY_HEADER = "emulator-not-a-real-identity-header"
+
 # refresh tokens begin like this; anything else is "garbled" rather than unknown, as at Entra ID
 REFRESH_TOKEN_PREFIX = "1.AemulatorRefreshTokenNotReal."
 
@@ -29,6 +38,7 @@ def _refresh_token(name: str) -> str:
 
 
 REFRESH_TOKEN = _refresh_token("valid")
+PUBLIC_REFRESH_TOKEN = _refresh_token("valid-of-public-client")
 SPECIAL_REFRESH_TOKENS = MappingProxyType(
     {
         name: _refresh_token(name)

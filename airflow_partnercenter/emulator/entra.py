@@ -35,10 +35,12 @@ class Entra:
         self._base_url = base_url
         self._tokens = tokens
         self._rotates = rotate_refresh_tokens
-        self._refresh_tokens = [known.REFRESH_TOKEN]
+        self._refresh_tokens = [known.REFRESH_TOKEN, known.PUBLIC_REFRESH_TOKEN]
         self._interactive = Interactive(base_url, device_codes)
         # whose the refresh tokens are that came from a person's sign-in; the others are the service account's
-        self._signed_in: dict[str, SignIn] = {}
+        self._signed_in = {
+            known.PUBLIC_REFRESH_TOKEN: SignIn(known.PUBLIC_CLIENT_ID, (), known.USER_NAME, mfa=True),
+        }
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -82,7 +84,7 @@ class Entra:
             if form.get("grant_type") in (AUTHORIZATION_CODE, DEVICE_CODE):
                 grant, answer = self._sign_in_answer(form, v1=v1)
             else:
-                grant = read_grant(form, v1=v1)
+                grant = read_grant(form, self._base_url, v1=v1)
                 answer = self._user_answer(grant) if grant.refresh_token else self._app_answer(grant)
         except EntraError as error:
             return _refusal(error, request.headers.get("client-request-id") or str(uuid.uuid4()), v1=v1)
@@ -140,7 +142,7 @@ class Entra:
             raise EntraError(errors.UNKNOWN_GRANT if shaped else errors.GARBLED_GRANT)
         whose = self._signed_in.get(refresh_token)
         sign_in = whose or SignIn(known.CLIENT_ID, grant.scopes, known.USER_NAME, mfa=name != "no_mfa")
-        if whose and whose.client_id != grant.client_id:
+        if sign_in.client_id != grant.client_id:
             raise EntraError(OTHER_CLIENT, grant.client_id)
         answer = self._answer(
             self._tokens.issue(resource, mfa=sign_in.mfa, user=sign_in.user, client_id=sign_in.client_id)

@@ -91,6 +91,44 @@ ASSERTION_MALFORMED = EntraFault(50027, "invalid_client", "JWT token is invalid 
 ASSERTION_EXPIRED = EntraFault(
     700024, "invalid_client", "Client assertion is not within its valid time range.", status=401
 )
+CERTIFICATE_UNKNOWN = EntraFault(
+    700027,
+    "invalid_client",
+    "The certificate with identifier used to sign the client assertion is not registered on application. "
+    "[Reason - {detail}]",
+    status=401,
+)
+SIGNATURE_INVALID = EntraFault(700027, "invalid_client", "Client assertion failed signature validation.", status=401)
+ASSERTION_OF_OTHER_CLIENT = EntraFault(
+    700021, "invalid_client", "Client assertion application identifier doesn't match 'client_id' parameter.", status=401
+)
+ASSERTION_AUDIENCE = EntraFault(
+    700023, "invalid_client", "Client assertion audience claim does not match Realm issuer.", status=401
+)
+FEDERATED_ISSUER = EntraFault(
+    700211,
+    "invalid_client",
+    "No matching federated identity record found for presented assertion issuer '{detail}'. Check your federated "
+    "identity credential Subject, Audience and Issuer against the presented assertion.",
+    status=401,
+)
+FEDERATED_AUDIENCE = EntraFault(
+    700212,
+    "invalid_client",
+    "No matching federated identity record found for presented assertion audience '{detail}'. Check your federated "
+    "identity credential Subject, Audience and Issuer against the presented assertion.",
+    status=401,
+)
+FEDERATED_SUBJECT = EntraFault(
+    700213,
+    "invalid_client",
+    "No matching federated identity record found for presented assertion subject '{detail}'. Check your federated "
+    "identity credential Subject, Audience and Issuer against the presented assertion.",
+    status=401,
+)
+FEDERATED_SIGNATURE = EntraFault(
+    50013, "invalid_client", "Assertion failed signature validation. [Reason - The key was not found.]", status=401
+)
 PARAMETER_MISSING = EntraFault(
     900144, "invalid_request", "The request body must contain the following parameter: '{detail}'."
 )

@@ -1,13 +1,5 @@
-"""Reading a request for tokens: which grant it is, who asks, for which resource.
+"""Reading a request for tokens: which grant it is, who asks, for which resource."""
 
-Unlike Entra ID, the emulator does not check the signature of a client assertion, only that it is a JSON Web Token
-within its time.
-"""
-
-import base64
-import binascii
-import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
@@ -15,6 +7,7 @@ from urllib.parse import parse_qsl
 from airflow_partnercenter.emulator import credentials as known
 from airflow_partnercenter.emulator import entra_errors as errors
 from airflow_partnercenter.emulator.entra_errors import EntraError
+from airflow_partnercenter.emulator.proofs import check_assertion
 from airflow_partnercenter.emulator.sign_in_errors import PUBLIC_CLIENT_WITH_SECRET
 
 RESOURCES = (
@@ -41,16 +34,19 @@ def read_form(body: bytes) -> dict[str, str]:
     return dict(parse_qsl(body.decode(errors="replace")))
 
 
-def read_grant(form: Mapping[str, str], *, v1: bool) -> Grant:
+def read_grant(form: Mapping[str, str], base_url: str, *, v1: bool) -> Grant:
     """Return what a form asks for.
 
+    :param base_url: of the token service.
     :raises EntraError: the form is incomplete, or asks for what the tenant does not give.
     """
     grant_type = required(form, "grant_type")
     if grant_type not in ("refresh_token", "client_credentials"):
         raise EntraError(errors.UNSUPPORTED_GRANT, grant_type)
-    check_client(form)
+    check_client(form, base_url)
     app_only = grant_type == "client_credentials"
+    if app_only and form["client_id"].lower() == known.PUBLIC_CLIENT_ID:
+        raise EntraError(errors.SECRET_MISSING)
     refresh_token = "" if app_only else required(form, "refresh_token")
     resource = read_resource(form, v1=v1, app_only=app_only)
     return Grant(resource, tuple(form.get("scope", "").split()), refresh_token, form["client_id"].lower())
@@ -68,7 +64,7 @@ def required(form: Mapping[str, str], name: str) -> str:
     return value
 
 
-def check_client(form: Mapping[str, str]) -> None:
+def check_client(form: Mapping[str, str], base_url: str) -> None:
     """Refuse an unknown application, or one that does not prove itself."""
     client_id = required(form, "client_id")
     if client_id.lower() == known.PUBLIC_CLIENT_ID:
@@ -77,26 +73,14 @@ def check_client(form: Mapping[str, str]) -> None:
         return
     if client_id.lower() != known.CLIENT_ID:
         raise EntraError(errors.UNKNOWN_CLIENT, client_id)
-    if assertion := form.get("client_assertion"):
-        _check_assertion(assertion)
+    if form.get("client_assertion"):
+        check_assertion(form, base_url)
     elif not (secret := form.get("client_secret")):
         raise EntraError(errors.SECRET_MISSING)
     elif secret == known.EXPIRED_CLIENT_SECRET:
         raise EntraError(errors.EXPIRED_SECRET, client_id)
     elif secret != known.CLIENT_SECRET:
         raise EntraError(errors.WRONG_SECRET, client_id)
-
-
-def _check_assertion(assertion: str) -> None:
-    """Refuse a client assertion that is no JSON Web Token, or out of its time."""
-    try:
-        payload = assertion.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        expires_at = float(claims["exp"])
-    except (IndexError, KeyError, TypeError, ValueError, binascii.Error):
-        raise EntraError(errors.ASSERTION_MALFORMED) from None
-    if expires_at < time.time():
-        raise EntraError(errors.ASSERTION_EXPIRED)
 
 
 def _v1_resource(form: Mapping[str, str]) -> str:

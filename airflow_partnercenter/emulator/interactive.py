@@ -64,7 +64,7 @@ class Interactive:
 
         :raises EntraError: the application, or what it spends, is refused.
         """
-        check_client(form)
+        check_client(form, self._base_url)
         client_id = form["client_id"].lower()
         if form["grant_type"] == DEVICE_CODE:
             return self._devices.redeem(required(form, "device_code"), client_id=client_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -16,6 +17,11 @@ from airflow_partnercenter.emulator.wire import Wire
 
 if TYPE_CHECKING:
     from airflow_partnercenter.emulator.listener import Listener
+
+
+Credential = Literal[
+    "client_secret", "certificate", "federated_token", "managed_identity", "public_client", "access_token"
+]
 
 
 class Emulator:
@@ -219,9 +225,29 @@ class Emulator:
         if self._tokens is not None:
             self._tokens.expire_all()
 
-    def connection(self, **overrides: Any) -> dict[str, Any]:
+    @property
+    def managed_identity_environment(self) -> dict[str, str]:
+        """The environment by which a machine of Azure App Service finds its managed identities."""
+        return {
+            "IDENTITY_ENDPOINT": f"{self.base_url}/msi/token",
+            "IDENTITY_HEADER": credentials.IDENTITY_HEADER,
+        }
+
+    def access_token(self, *, mfa: bool = True, app_only: bool = False) -> str:
+        """Return an access token for Partner Center, as a secrets backend may supply it.
+
+        :param mfa: whether its user proved a second factor.
+        :param app_only: whether it names no user.
+        """
+        if self._tokens is None:
+            raise RuntimeError("The emulator is not running; use it in a with statement, or call start().")
+        return self._tokens.issue("https://api.partnercenter.microsoft.com", mfa=mfa, app_only=app_only)
+
+    def connection(self, credential: Credential = "client_secret", **overrides: Any) -> dict[str, Any]:
         """Return the Airflow connection; its JSON text is a value for ``AIRFLOW_CONN_…``.
 
+        :param credential: how the application proves itself, or that it need not. Those with a file have it beside
+            ``ca_bundle``; a managed identity also needs ``managed_identity_environment``.
         :param overrides: ``conn_type``, ``host``, ``login`` and ``password`` replace these, any other name goes into
             ``extra``; None removes the name.
         """
@@ -237,11 +263,31 @@ class Emulator:
             "authority": self.authority,
             "ca_bundle": self.ca_bundle,
         }
-        for name, value in overrides.items():
+        for name, value in (self._credential(credential) | overrides).items():
             part = fields if name in fields else extra
             part[name] = value
         kept = {name: value for name, value in fields.items() if value is not None}
         return kept | {"extra": {name: value for name, value in extra.items() if value is not None}}
+
+    def _credential(self, credential: Credential) -> dict[str, Any]:
+        """Return what a connection has other than with a client secret."""
+        from airflow_partnercenter.emulator import proofs
+
+        if credential == "client_secret":
+            return {}
+        if credential == "public_client":
+            public = {"login": self.public_client_id, "refresh_token": credentials.PUBLIC_REFRESH_TOKEN}
+            return public | {"password": None}
+        if credential == "access_token":
+            without = dict.fromkeys(("login", "password", "tenant_id", "refresh_token"))
+            return without | {"auth_mode": "access_token", "access_token": self.access_token()}
+        if credential == "certificate":
+            return {"password": None, "certificate": proofs.certificate_pem()}
+        if credential == "managed_identity":
+            return {"password": None, "managed_identity_client_id": credentials.MANAGED_IDENTITY_CLIENT_ID}
+        file = Path(self.ca_bundle).with_name("federated-token")
+        file.write_text(proofs.federated_token())
+        return {"password": None, "federated_token_file": str(file)}
 
 
 def _is_token_path(path: str) -> bool:

@@ -107,11 +107,18 @@ class PartnerCenterHook(BaseHook):
             return False, str(error)
         except Exception as error:  # Airflow shows a sentence, whatever happens
             return False, f"{type(error).__name__}: {error}"
+        if settings.auth_mode == "access_token":
+            return True, "Read a licence row with the access token of the connection (access_token)."
         return True, f"Signed in to tenant {settings.tenant_id} ({settings.auth_mode}) and read a licence row."
 
     @cached_property
     def _client(self) -> "PartnerCenterClient":
-        return build_client(self._settings(), patient=True, retry=self.retry)
+        return build_client(
+            self._settings(),
+            patient=True,
+            retry=self.retry,
+            newer_access_token=lambda: self._settings().access_token,
+        )
 
     def _settings(self) -> "ConnectionSettings":
         try:
@@ -163,23 +170,28 @@ def failing_fast() -> Iterator[None]:
 
 
 def build_client(
-    settings: "ConnectionSettings", *, patient: bool, retry: "RetryPolicy | None" = None
+    settings: "ConnectionSettings",
+    *,
+    patient: bool,
+    retry: "RetryPolicy | None" = None,
+    newer_access_token: "Callable[[], str | None] | None" = None,
 ) -> "PartnerCenterClient":
-    """Build the client. Imports stay in here: parsing a DAG must not load msal, requests and pyarrow."""
-    from airflow_partnercenter.api.auth import AppOnlyCredentials, AppUserCredentials, Credentials
+    """Build the client. Imports stay in here: parsing a DAG must not load msal, requests and pyarrow.
+
+    :param patient: whether nobody waits in front of a screen; only then the token cache is used.
+    :param newer_access_token: asked for another one when Partner Center refuses the connection's access token.
+    :raises ConfigurationError: the certificate cannot be used.
+    """
     from airflow_partnercenter.api.client import PartnerCenterClient
     from airflow_partnercenter.api.network import Network
+    from airflow_partnercenter.connection_credentials import credentials_of, secrets_of
+    from airflow_partnercenter.token_caches import token_store
 
-    credentials: Credentials
-    if settings.refresh_token and settings.auth_mode == "app_user":
-        credentials = AppUserCredentials(
-            settings.tenant_id, settings.client_id, settings.client_secret, settings.refresh_token
-        )
-    else:
-        credentials = AppOnlyCredentials(settings.tenant_id, settings.client_id, settings.client_secret)
-    timeout = settings.request_timeout_seconds
+    timeout, mask_secret = settings.request_timeout_seconds, _mask_secret()
+    for secret in secrets_of(settings):
+        mask_secret(secret)
     return PartnerCenterClient(
-        credentials,
+        credentials_of(settings, newer_access_token=newer_access_token),
         cloud=settings.cloud,
         base_url=settings.base_url,
         authority=settings.authority,
@@ -192,7 +204,9 @@ def build_client(
         retry=retry or _retry(patient=patient),
         locale=settings.locale,
         application_name=settings.application_name,
-        on_secret=_mask_secret(),
+        on_secret=mask_secret,
+        # A connection test spends no token of the cache and leaves none there.
+        token_store=token_store(settings.token_cache) if patient else None,
     )
 
 

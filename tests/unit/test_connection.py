@@ -50,8 +50,126 @@ def test_app_only_needs_no_refresh_token():
     assert read_connection(_connection(auth_mode="app_only")).auth_mode == "app_only"
 
 
+def test_access_token_needs_nothing_else():
+    """Whoever got the token has signed in; what is left over of another mode is no harm."""
+    alone = Connection(
+        conn_id="pc", conn_type="partner_center", extra='{"auth_mode": "access_token", "access_token": "t"}'
+    )
+    settings = read_connection(alone)
+    assert (settings.access_token, settings.client_id, settings.tenant_id) == ("t", "", "")
+    left_over = _connection(auth_mode="access_token", access_token="t", certificate="/no/such/file")
+    assert read_connection(left_over).certificate is None
+
+
+def test_public_client_has_no_secret():
+    """A user's refresh token and nothing to prove the application by: Entra ID knows whether that is enough."""
+    assert read_connection(_connection(password=None)).client_secret is None
+
+
+PEM = "-----BEGIN PRIVATE" " KEY-----"
+IDENTITY = "44445555-eeee-6666-ffff-7777aaaa8888"
+COMBINATIONS = {
+    "no proof for the application alone": (
+        {"auth_mode": "app_only", "password": None},
+        "password is missing: enter the client secret of the application, or one of certificate, "
+        "federated_token_file, managed_identity_client_id",
+    ),
+    "secret and certificate": (
+        {"certificate": PEM},
+        "password and certificate are given: keep the one that the application proves itself by, and empty the other",
+    ),
+    "certificate and identity": (
+        {"password": None, "certificate": PEM, "managed_identity_client_id": IDENTITY},
+        "certificate and managed_identity_client_id are given: keep the one",
+    ),
+    "file and secret": ({"federated_token_file": "/x"}, "password and federated_token_file are given: keep the one"),
+    "passphrase alone": ({"certificate_passphrase": "x"}, "certificate_passphrase is given without a certificate"),
+    "thumbprint alone": ({"certificate_thumbprint": "x"}, "certificate_thumbprint is given without a certificate"),
+    "access_token without a token": (
+        {"auth_mode": "access_token"},
+        "access_token is missing: have a secrets backend enter a token for Partner Center, or choose another auth_mode",
+    ),
+    "a token, but not the mode": (
+        {"refresh_token": None, "access_token": "t"},
+        "enter the refresh token you get, or set auth_mode to access_token",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", COMBINATIONS)
+def test_combination_that_cannot_sign_in_names_the_fields(case):
+    """What is missing, and what is there twice, is said with the way out."""
+    changes, words = COMBINATIONS[case]
+    assert words in _refusal(_connection(**changes))
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("/no/such.pem", "neither PEM text nor the path of a file"),
+        ("/tmp", "neither PEM text nor the path of a file"),  # noqa: S108 - a folder that is there
+        ("MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "BEGIN and END lines"),
+        ("\x00", "neither PEM text"),
+    ],
+)
+def test_certificate_must_be_pem_or_its_path(value, words):
+    """One sentence that asks for the right thing and repeats nothing, as the value may be a key."""
+    message = _refusal(_connection(password=None, certificate=value))
+    assert words in message
+    assert value not in message
+
+
+def test_file_of_another_format_says_how_to_convert_it(tmp_path):
+    """A .pfx file is what Windows exports."""
+    file = tmp_path / "certificate.pfx"
+    file.write_bytes(bytes(range(256)))
+    assert "openssl pkcs12" in _refusal(_connection(password=None, certificate=str(file)))
+
+
+@pytest.mark.parametrize("value", ["system", "my-identity", IDENTITY + "0"])
+def test_managed_identity_is_named_by_its_client_id(value):
+    """A name is no client ID, and a system-assigned identity has none that Entra ID would take."""
+    message = _refusal(_connection(password=None, managed_identity_client_id=value))
+    assert "managed_identity_client_id is no GUID" in message
+    assert "user-assigned" in message
+
+
+@pytest.mark.parametrize("value", ["Bearer eyJ0", "a b", "токен"])
+def test_access_token_must_be_the_token_alone(value):
+    """It goes into a header as it is."""
+    message = _refusal(_connection(auth_mode="access_token", access_token=value))
+    assert "without Bearer" in message
+    assert value not in message
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("variable:partner_center_token_cache", "variable:partner_center_token_cache"),
+        ("file:/var/lib/cache.json", "file:/var/lib/cache.json"),
+        ("file:///var/lib/cache.json", "file:/var/lib/cache.json"),
+        ("", None),
+    ],
+)
+def test_token_cache_names_a_place(value, read):
+    """A Variable, a file, or none; a file's address is a path too."""
+    assert read_connection(_connection(token_cache=value)).token_cache == read
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["partner_center_token_cache", "variable:", "variable: ", "file:", "file:cache.json", "file:~/x", "file://host/x",
+     "file:/", "s3://bucket/key", "Variable:x", "variable:" + "x" * 251, "file:/a\x00b"],
+)  # fmt: skip
+def test_token_cache_elsewhere_is_refused(value):
+    """Where the worker's folder is differs from task to task, so a path must be absolute; the sentence shows both."""
+    message = _refusal(_connection(token_cache=value))
+    assert "variable:partner_center_token_cache" in message
+    assert "file:/var/lib/airflow/partner_center_token_cache.json" in message
+
+
 @pytest.mark.parametrize("value", [None, "", "   "], ids=["missing", "empty", "blank"])
-@pytest.mark.parametrize("name", ["login", "password", "tenant_id", "refresh_token"])
+@pytest.mark.parametrize("name", ["login", "tenant_id", "refresh_token"])
 def test_missing_required_field_is_named_with_what_to_enter(name, value):
     """Missing, empty and blank are the same, and the sentence says what belongs there."""
     message = _refusal(_connection(**{name: value}))
@@ -269,6 +387,11 @@ def test_repr_shows_no_secret():
     shown = repr(read_connection(_connection(proxy="http://user:proxy-password@proxy.example:3128")))
     for secret in ("app-secret", "refresh-token", "proxy-password"):
         assert secret not in shown
+    pem = "-----BEGIN PRIVATE" " KEY-----"
+    shown = repr(read_connection(_connection(password=None, certificate=pem, certificate_passphrase="open sesame")))
+    assert pem not in shown
+    assert "open sesame" not in shown
+    assert "token-12345" not in repr(read_connection(_connection(auth_mode="access_token", access_token="token-12345")))
 
 
 @pytest.mark.parametrize("form", ["json", "uri"])
@@ -307,5 +430,8 @@ def test_form_has_every_field_with_its_default():
             assert getattr(settings, name) == field["schema"]["default"]
     assert {name for name, field in form.items() if field["schema"].get("format") == "password"} == {
         "refresh_token",
+        "certificate",
+        "certificate_passphrase",
+        "access_token",
         "proxy",
     }

@@ -1,9 +1,6 @@
 """The emulated Entra ID: its tokens satisfy MSAL, its errors are Entra ID's."""
 
-import base64
-import json
 import re
-import time
 
 import msal
 import pytest
@@ -49,22 +46,6 @@ def test_msal_gets_a_token_for_the_application(caller):
     """Client credentials work, with a secret as well as by the tenant's domain."""
     app = _msal(caller.emulator, authority=f"{caller.emulator.authority}/contoso.example")
     assert app.acquire_token_for_client(SCOPES)["token_type"] == "Bearer"
-
-
-def test_msal_passes_a_client_assertion(caller):
-    """A federated assertion is taken for a secret, if it is a token within its time."""
-    assertion = _assertion(time.time() + 600)
-    app = _msal(caller.emulator, client_credential={"client_assertion": lambda: assertion})
-    assert "access_token" in app.acquire_token_for_client(SCOPES)
-
-
-@pytest.mark.parametrize(("assertion", "code"), [("nonsense", 50027), ("expired", 700024)])
-def test_client_assertion_is_looked_at(shared, assertion, code):
-    """What is no token, or an old one, does not pass."""
-    if assertion == "expired":
-        assertion = _assertion(time.time() - 600)
-    answer = shared.ask_token(client_secret=None, client_assertion=assertion)
-    assert (answer.status_code, answer.json()["error_codes"]) == (401, [code])
 
 
 def test_user_token_has_the_claims_partner_center_wants(shared, claims):
@@ -200,9 +181,3 @@ def test_missing_second_factor_is_worded_differently_by_the_v1_endpoint(shared):
     )
     assert old.json()["error"] == "interaction_required"
     assert shared.ask_token(refresh_token=token).json()["suberror"] == "basic_action"
-
-
-def _assertion(expires_at: float) -> str:
-    """Return something of the shape of a JSON Web Token."""
-    part = base64.urlsafe_b64encode(json.dumps({"sub": "workload", "exp": expires_at}).encode()).rstrip(b"=").decode()
-    return f"{part}.{part}.signature"
