@@ -95,6 +95,8 @@ def objections(claims: TokenClaims, *, audience: str, tenant_id: str) -> list[st
         found.append(f"the token is for {claims.audience} instead of {audience}: check `cloud` and the scopes")
     if claims.tenant_id and _is_guid(tenant_id) and claims.tenant_id.lower() != tenant_id.lower():
         found.append(f"the token is of tenant {claims.tenant_id} instead of {tenant_id}: check `tenant_id`")
+    if claims.expires_at and claims.expires_at < datetime.now(UTC):
+        found.append(f"the token expired on {claims.expires_at:%Y-%m-%d at %H:%M} UTC: a new one is needed")
     if not claims.mfa:
         found.append(
             'the token does not prove multi-factor authentication (no "mfa" in its claim `amr`), which Partner Center '

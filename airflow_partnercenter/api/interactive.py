@@ -17,12 +17,14 @@ from typing import Any
 
 import msal
 
-from airflow_partnercenter.api.auth import _TokenAnswer, _TokenServiceHttp
 from airflow_partnercenter.api.claims import TokenClaims, read_claims
+from airflow_partnercenter.api.client_credential import client_credential
+from airflow_partnercenter.api.credentials import AppUserCredentials
 from airflow_partnercenter.api.network import Network
 from airflow_partnercenter.api.redaction import Redactor
 from airflow_partnercenter.api.refusals import refusal
 from airflow_partnercenter.api.retrying import RetryPolicy
+from airflow_partnercenter.api.token_service import TokenServiceHttp
 from airflow_partnercenter.exceptions import AuthenticationError, PartnerCenterError, TokenServiceError
 
 #: AADSTS codes that a person meets at the sign-in, and not an unattended task.
@@ -87,31 +89,28 @@ class Started:
 class InteractiveSignIn:
     """Signs one person in to one application. Constructing it sends nothing.
 
+    :param credentials: the application and its proof, if it has one; the refresh token does not matter.
     :param authority: login host; the tenant is appended.
-    :param credential: what proves the application, as MSAL takes it; None for a public client.
     :param scopes: of the tokens; ``offline_access`` is added.
     """
 
     def __init__(
         self,
+        credentials: AppUserCredentials,
         *,
         authority: str,
-        tenant_id: str,
-        client_id: str,
-        credential: str | Mapping[str, Any] | None,
         scopes: Sequence[str],
         network: Network,
         retry: RetryPolicy,
         redactor: Redactor,
     ) -> None:
-        self._authority = f"{authority.rstrip('/')}/{tenant_id}"
-        self._client_id = client_id
-        self._credential = credential
+        self._authority = f"{authority.rstrip('/')}/{credentials.tenant_id}"
+        self._client_id = credentials.client_id
+        self._credential = client_credential(credentials, network, redactor)
         self._scopes = list(scopes)
         self._redactor = redactor
-        self._http = _SignInHttp(network, retry, redactor)
-        if isinstance(credential, str):
-            redactor.add(credential)
+        self._http = TokenServiceHttp(network, retry, redactor)
+        redactor.add(credentials.client_secret)
 
     def start(self, redirect_uri: str, *, user: str | None = None) -> Started:
         """Begin the authorization code flow.
@@ -220,7 +219,11 @@ class InteractiveSignIn:
         if self._credential is None:
             return self._public_app
         return msal.ConfidentialClientApplication(
-            self._client_id, client_credential=self._credential, **self._application_options
+            self._client_id,
+            client_credential=self._credential,
+            # Otherwise MSAL_FORCE_REGION of the environment would send the proof to another host.
+            azure_region=False,
+            **self._application_options,
         )
 
     @cached_property
@@ -255,12 +258,3 @@ class _NoCache(msal.TokenCache):  # type: ignore[misc]
 
     def add(self, event: object, now: object = None) -> None:
         """Forget what came."""
-
-
-class _SignInHttp(_TokenServiceHttp):
-    """The same HTTP client under MSAL; a device code is an answer without a token too."""
-
-    def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_: Any) -> _TokenAnswer:
-        """Ask for a token or a device code; what came is MSAL's to read."""
-        response, body = self._send("POST", url, params=params, data=data, headers=headers)
-        return _TokenAnswer(response.status_code, json.dumps(body), response.headers)

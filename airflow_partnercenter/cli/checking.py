@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_partnercenter.cli.responsible import who_must_act
+from airflow_partnercenter.cli.responsible import HOLDER, KEEPER, who_must_act
 from airflow_partnercenter.exceptions import (
     ConfigurationError,
     PartnerCenterError,
@@ -84,7 +84,7 @@ def _steps(conn_id: str) -> Iterator[Step]:
     yield Step(
         "connection",
         True,
-        f"{conn_id} from {source}: {settings.auth_mode}, tenant {settings.tenant_id}, {place}",
+        f"{conn_id} from {source}: {settings.auth_mode}, tenant {settings.tenant_id or 'not given'}, {place}",
         details={"source": source, "auth_mode": settings.auth_mode, "tenant_id": settings.tenant_id},
     )
     with client:
@@ -126,10 +126,11 @@ def _token_step(claims: "TokenClaims", settings: "ConnectionSettings") -> Step:
     }
     if settings.auth_mode == "app_only":
         message = "the application signed in by itself (app_only), but the licence resources accept App+User only"
-        return Step("token", False, message, who_must_act(ConfigurationError("")), details)
+        return Step("token", False, message, KEEPER, details)
     found = objections(claims, audience=CLOUDS[settings.cloud].audience, tenant_id=settings.tenant_id)
     if found:
-        return Step("token", False, "; ".join(found), "the holder of the service account", details)
+        who = KEEPER if settings.auth_mode == "access_token" else HOLDER
+        return Step("token", False, "; ".join(found), who, details)
     return Step("token", True, _token_message(claims, settings), details=details)
 
 

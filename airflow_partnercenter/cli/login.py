@@ -59,17 +59,18 @@ def _sign_in(plan: "LoginPlan", scopes: list[str]) -> "InteractiveSignIn":
     from airflow_partnercenter.api.network import Network
     from airflow_partnercenter.api.redaction import Redactor
     from airflow_partnercenter.api.retrying import RetryPolicy
+    from airflow_partnercenter.connection_credentials import secrets_of
 
-    settings = plan.settings
+    settings, redactor = plan.settings, Redactor()
+    for secret in secrets_of(settings):
+        redactor.add(secret)
     return InteractiveSignIn(
+        plan.credentials,
         authority=plan.authority,
-        tenant_id=settings.tenant_id,
-        client_id=settings.client_id,
-        credential=plan.credential,
         scopes=scopes or [f"{plan.audience}/user_impersonation"],
         network=Network(ca_bundle=settings.ca_bundle, proxy=settings.proxy, request_timeout_seconds=_REQUEST_SECONDS),
         retry=RetryPolicy(attempts=3, total_seconds=_REQUEST_SECONDS),
-        redactor=Redactor(),
+        redactor=redactor,
     )
 
 

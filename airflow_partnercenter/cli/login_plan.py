@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 from urllib.parse import urlsplit
 
 from airflow_partnercenter.api.clouds import CLOUDS
+from airflow_partnercenter.api.credentials import AppUserCredentials
 from airflow_partnercenter.cli.destinations import Destination, choose_destination
 from airflow_partnercenter.connection import CONNECTION_TYPE, ConnectionSettings, read_connection
+from airflow_partnercenter.connection_credentials import credentials_of
 from airflow_partnercenter.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 DEFAULT_CONN_ID = "partner_center_default"
 #: Stands in for what is still to come, so that the rest of the connection can be checked before anybody signs in.
 _TO_COME = "to-come"
+#: By what an application can prove itself instead of a secret; an existing connection may have one.
+_OTHER_PROOFS = ("certificate", "federated_token_file", "managed_identity_client_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +35,12 @@ class LoginPlan:
     """A checked login.
 
     :param settings: of the connection as it will be; its refresh token stands for the one to come.
-    :param credential: what proves the application, as MSAL takes it; None for a public client.
+    :param credentials: the application, and what it proves itself by; of no use for a task yet.
     """
 
     conn_id: str
     settings: ConnectionSettings
-    credential: str | None = field(repr=False)
+    credentials: AppUserCredentials
     destination: Destination
     fields: dict[str, Any] = field(repr=False)
 
@@ -76,7 +80,8 @@ def make_plan(arguments: argparse.Namespace, *, say: Callable[[str], None], out:
     _require_names(fields)
     _set_secret(fields, arguments)
     settings = _check(conn_id, fields)
-    return LoginPlan(conn_id, settings, fields.get("password"), destination, fields)
+    credentials = cast("AppUserCredentials", credentials_of(settings))
+    return LoginPlan(conn_id, settings, credentials, destination, fields)
 
 
 def _existing(arguments: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any] | None:
@@ -153,8 +158,10 @@ def _set_secret(fields: dict[str, Any], arguments: argparse.Namespace) -> None:
     if secret := _given_secret(arguments):
         fields["password"] = secret
         return
-    # A device code needs no secret: whoever has one says so.
-    if not fields.get("password") and not arguments.device_code and (secret := _ask_for_secret()):
+    # A connection with a refresh token is complete: without any proof it is a public client's. And a device code needs
+    # no proof: whoever has one says so.
+    complete = fields.get("password") or any(fields["extra"].get(name) for name in (*_OTHER_PROOFS, "refresh_token"))
+    if not complete and not arguments.device_code and (secret := _ask_for_secret()):
         fields["password"] = secret
 
 
@@ -193,7 +200,7 @@ def _check(conn_id: str, fields: dict[str, Any]) -> ConnectionSettings:
     connection = SimpleNamespace(
         conn_id=conn_id,
         login=fields.get("login"),
-        password=fields.get("password") or _TO_COME,
+        password=fields.get("password"),
         host=fields.get("host"),
         port=fields.get("port"),
         extra=json.dumps(extra),
