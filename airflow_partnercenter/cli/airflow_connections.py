@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_partnercenter.connection import CONNECTION_NAME, CONNECTION_TYPE
 from airflow_partnercenter.exceptions import ConfigurationError
+from airflow_partnercenter.get_provider_info import HTTPS_PORT, test_button_needs_port
 
 if TYPE_CHECKING:
     from airflow.models import Connection
@@ -112,6 +113,8 @@ def write_connection(conn_id: str, fields: dict[str, Any]) -> tuple[str, bool]:
     with create_session() as session:
         stored = session.scalar(select(Connection).where(Connection.conn_id == conn_id))
         if stored is None:
+            if test_button_needs_port():
+                values.setdefault("port", HTTPS_PORT)
             new = Connection(conn_id=conn_id, extra=json.dumps(fields["extra"]), **values)
             session.add(new)
             return "added", bool(new.is_extra_encrypted)

@@ -141,7 +141,7 @@ COMMAND = Command(
             help="an Airflow connection to take everything from that is not given here, and to write; default: a new "
             "partner_center_default",
         ),
-        option("--tenant", metavar="TENANT", help="the partner's own Microsoft Entra tenant: GUID or domain"),
+        option("--tenant-id", "--tenant", metavar="TENANT", help="the partner's own Entra tenant: GUID or domain"),
         option("--client-id", metavar="ID", help="the application (client) ID"),
         option("--client-secret-env", metavar="NAME", help="environment variable that holds the client secret"),
         option("--client-secret-file", metavar="PATH", type=Path, help="file that holds the client secret"),
@@ -150,6 +150,7 @@ COMMAND = Command(
         option("--public-client", action="store_true", help="the application has no secret"),
         option("--cloud", choices=("global", "us_government", "china"), help="the Microsoft cloud; default: global"),
         option("--authority", metavar="URL", help="login host, instead of the cloud's"),
+        option("--host", metavar="URL", help="address of Partner Center, instead of the cloud's"),
         option("--ca-bundle", metavar="PATH", help="PEM file with the certificate authorities to trust"),
         option("--proxy", metavar="URL", help="HTTPS proxy, without a password; default: HTTPS_PROXY"),
         option(

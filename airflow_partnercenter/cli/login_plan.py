@@ -91,7 +91,7 @@ def _existing(arguments: argparse.Namespace, say: Callable[[str], None]) -> dict
     from airflow_partnercenter.cli.airflow_connections import find_connection
 
     conn_id = arguments.conn_id or DEFAULT_CONN_ID
-    complete = arguments.tenant and arguments.client_id
+    complete = arguments.tenant_id and arguments.client_id
     try:
         found = find_connection(conn_id)
     except ConfigurationError:
@@ -103,7 +103,7 @@ def _existing(arguments: argparse.Namespace, say: Callable[[str], None]) -> dict
         return found.fields()
     if not complete:
         raise ConfigurationError(
-            f"Connection {conn_id!r} does not exist: give --tenant and --client-id to make it, or name another one by "
+            f"Connection {conn_id!r} does not exist: give --tenant-id and --client-id to make it, or name another by "
             "--conn-id."
         )
     return None
@@ -118,9 +118,12 @@ def _lay_over(fields: dict[str, Any], arguments: argparse.Namespace) -> None:
         )
     if arguments.client_id:
         fields["login"] = arguments.client_id
+    if arguments.host:
+        fields["host"] = arguments.host
+        fields.pop("port", None)
     bundle = str(Path(arguments.ca_bundle).absolute()) if arguments.ca_bundle else None
     given = {
-        "tenant_id": arguments.tenant,
+        "tenant_id": arguments.tenant_id,
         "cloud": arguments.cloud,
         "authority": arguments.authority,
         "ca_bundle": bundle,
@@ -133,7 +136,7 @@ def _require_names(fields: dict[str, Any]) -> None:
     """Ask for what only the person knows, by the names of the options."""
     missing = [
         flag
-        for flag, value in (("--client-id", fields.get("login")), ("--tenant", fields["extra"].get("tenant_id")))
+        for flag, value in (("--client-id", fields.get("login")), ("--tenant-id", fields["extra"].get("tenant_id")))
         if not value
     ]
     if missing:

@@ -61,7 +61,7 @@ def secrets_of(emulator):
 
 def test_login_writes_a_connection_that_reads_licences(run, app, emulator, target, monkeypatch):
     """One sign-in, and the hook works with what was written; nobody else can read the file."""
-    outcome = run("login", *app, *to_file(target))
+    outcome = run("login", *app, "--host", emulator.base_url, *to_file(target))
     assert outcome.status == 0, outcome.err
     assert "licence.reports@contoso.example" in outcome.err
     assert str(target) in outcome.err
@@ -73,7 +73,6 @@ def test_login_writes_a_connection_that_reads_licences(run, app, emulator, targe
     connection = json.loads(target.read_text())
     assert connection["conn_type"] == "partner_center"
     assert connection["login"] == emulator.client_id
-    connection["host"] = emulator.base_url
     monkeypatch.setenv("AIRFLOW_CONN_SIGNED_IN", json.dumps(connection))
     assert len(PartnerCenterHook("signed_in").list_customers()) == 3
 
@@ -500,6 +499,29 @@ def test_connection_without_refresh_token_yet_can_be_signed_in(run, emulator, ta
     assert json.loads(target.read_text())["extra"]["auth_mode"] == "app_user"
 
 
+def test_public_client_signs_in_again_without_any_option(run, emulator, target, monkeypatch, as_server):
+    """A connection with a refresh token and no secret is a public client's."""
+    old = emulator.connection("public_client")
+    monkeypatch.setenv("AIRFLOW_CONN_MINE", json.dumps(old))
+    outcome = run("login", "--conn-id", "mine", *to_file(target))
+    assert outcome.status == 0, outcome.err
+    assert "password" not in json.loads(target.read_text())
+
+
+def test_application_with_a_certificate_proves_itself_by_it(run, emulator, target, monkeypatch, as_server):
+    """Whatever proof the connection has is used, and stays."""
+    old = emulator.connection("certificate", refresh_token=None)
+    monkeypatch.setenv("AIRFLOW_CONN_MINE", json.dumps(old))
+    outcome = run("login", "--conn-id", "mine", *to_file(target))
+    assert outcome.status == 0, outcome.err
+    form = emulator.token_requests[-1].form
+    assert form["client_assertion"].count(".") == 2
+    assert "client_secret" not in form
+    key = old["extra"]["certificate"]
+    assert json.loads(target.read_text())["extra"]["certificate"] == key
+    assert not any(line in outcome.text for line in key.splitlines()[1:-1])
+
+
 def stored(conn_id="partner_center_default"):
     """Return a connection of the metadata database, as the command's next run would see it."""
     from airflow_partnercenter.cli.airflow_connections import find_connection
@@ -557,7 +579,7 @@ def test_connection_in_airflow_is_updated_and_all_else_stays(run, emulator, data
     [
         ({"conn_type": "http"}, ["--conn-id", "mine"], "is of type 'http'"),
         ({}, ["--conn-id", "mine"], "which Airflow prefers to its database"),
-        (None, ["--conn-id", "mine"], "does not exist: give --tenant and --client-id"),
+        (None, ["--conn-id", "mine"], "does not exist: give --tenant-id and --client-id"),
         ({"tenant_id": "***"}, ["--conn-id", "mine"], "a masked value"),
     ],
     ids=str,
@@ -578,7 +600,7 @@ def test_options_that_name_the_application_must_be_there(run, emulator, target):
     """Each by its own name."""
     outcome = run("login", "--public-client", *to_file(target))
     assert outcome.status == 1
-    assert "--client-id and --tenant must be given" in outcome.err
+    assert "--client-id and --tenant-id must be given" in outcome.err
 
 
 def test_ctrl_c_ends_the_wait_at_once(emulator, target):
