@@ -61,7 +61,8 @@ class _CsvWriter:
         from airflow_partnercenter.rows import with_text_times
 
         self._with_text_times = with_text_times
-        empty = pa.RecordBatch.from_pylist([], schema=schema)
+        # Not from a list of rows, which would cost an import of pandas.
+        empty = pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)
         self._csv = pyarrow.csv.CSVWriter(stream, with_text_times(empty).schema)
 
     def write(self, batch: "pa.RecordBatch") -> None:

@@ -10,14 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from airflow.providers.common.compat.sdk import Variable, redact
-from filelock import FileLock, Timeout
 
 from airflow_partnercenter.api.token_cache import TokenStore, TokenStoreError
 
 logger = logging.getLogger(__name__)
 
-#: A sign-in takes a second or so; who waits for longer than this signs in without waiting any more.
-_LOCK_SECONDS = 30.0
 _LARGEST_BYTES = 1 << 20
 _DESCRIPTION = "Tokens of the Microsoft Partner Center connection; written by its tasks. Deleting it costs one sign-in."
 
@@ -57,8 +54,7 @@ class VariableStore:
             text = Variable.get(self._name, None)
         except Exception as error:  # whatever a secrets backend, the supervisor or the database raises
             raise TokenStoreError(
-                f"it cannot be read ({type(error).__name__}): check that the tasks may read it, and that Airflow's "
-                "fernet_key is the one it was written with."
+                f"it cannot be read ({type(error).__name__}): check that tasks may read it, or name a file."
             ) from error
         return None if text is None else str(text)
 
@@ -94,10 +90,12 @@ class FileStore:
     """Keeps the text in a file with mode 0600, which is replaced whole; a lock beside it admits one sign-in at a time.
 
     :param path: absolute; missing folders are made. A symbolic link stays one, and what it leads to is replaced.
+    :param lock_seconds: a sign-in takes a second or so; who waits for longer signs in without waiting any more.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, lock_seconds: float = 30.0) -> None:
         self._path = path
+        self._lock_seconds = lock_seconds
         self._warned = False
 
     def load(self) -> str | None:
@@ -132,11 +130,14 @@ class FileStore:
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
         """Wait until no other process on this file signs in; where there can be no lock, go on without one."""
+        # Here, as only those who keep the cache in a file need it.
+        from filelock import FileLock, Timeout
+
         lock = FileLock(f"{os.path.realpath(self._path)}.lock", mode=0o600)
         with contextlib.ExitStack() as stack:
             try:
                 Path(lock.lock_file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                stack.enter_context(lock.acquire(timeout=_LOCK_SECONDS))
+                stack.enter_context(lock.acquire(timeout=self._lock_seconds))
             except (OSError, NotImplementedError, Timeout) as error:
                 logger.debug("The token cache in %s is not locked: %s", self, type(error).__name__)
             yield

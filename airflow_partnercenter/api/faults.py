@@ -62,8 +62,15 @@ _HINTS: dict[tuple[int, str], str] = {
         403,
         "900149",
     ): "the partner's programme enrolment is not active: the partner's Global admin must look at it",
+    (403, "90000"): "Microsoft Entra ID failed while it issued a token for Partner Center: sign the service account in "
+    "again, and if it stays so, open a support case with the correlation ID",
     (404, "60003"): "the customer is not known: check customer_id",
     (400, "900118"): "the customer is not known: check customer_id",
+    (
+        400,
+        "900127",
+    ): "this environment does not have the resource: check that tenant_id is the production tenant and no "
+    "sandbox, and `cloud`",
 }
 _STATUS_HINTS = {
     400: "check filter_expression, group_by, processed_date_time and customer_id",
@@ -85,7 +92,7 @@ class Answer:
     status: int
     reason: str
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes | bytearray
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,7 @@ class Fault:
     description: str = ""
 
 
-def parse_fault(body: bytes) -> Fault:
+def parse_fault(body: bytes | bytearray) -> Fault:
     """Return code and text of an error body of any known shape.
 
     The shapes: Partner Center's fault, whose code is text in the documentation and a number on the wire; the
@@ -142,15 +149,21 @@ def retry_after_seconds(headers: Mapping[str, str], text: str = "") -> float | N
     value = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", value):
         return float(value)
-    if value:
-        try:
-            then = parsedate_to_datetime(value)
-        except ValueError:
-            return retry_after_seconds({}, text)
-        then = then if then.tzinfo else then.replace(tzinfo=UTC)
-        return max(0.0, (then - datetime.now(UTC)).total_seconds())
+    if then := _date(value):
+        # By the service's own clock, if it says what that shows: the worker's may be ahead.
+        now = _date(headers.get("Date", "")) or datetime.now(UTC)
+        return max(0.0, (then - now).total_seconds())
     said = re.search(r"try again in (\d+) seconds?", text, re.IGNORECASE)
     return float(said[1]) if said else None
+
+
+def _date(value: str) -> datetime | None:
+    """Return an HTTP date, or None if it is none."""
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def heals_with_new_token(answer: Answer) -> bool:
@@ -186,7 +199,7 @@ def _message(answer: Answer, code: str, said: str, hint: str) -> str:
     return f"{sentence}{'; ' + hint if hint else ''}."
 
 
-def _plain_text(body: bytes) -> str:
+def _plain_text(body: bytes | bytearray) -> str:
     text = body.removeprefix(_BOM).decode("utf-8", "replace").strip()
     if text[:1] == "<":
         title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)

@@ -24,7 +24,7 @@ from airflow_partnercenter.api.network import Network
 from airflow_partnercenter.api.redaction import Redactor
 from airflow_partnercenter.api.refusals import refusal
 from airflow_partnercenter.api.retrying import RetryPolicy
-from airflow_partnercenter.api.token_service import TokenServiceHttp
+from airflow_partnercenter.api.token_service import NoMemory, TokenServiceHttp
 from airflow_partnercenter.exceptions import AuthenticationError, PartnerCenterError, TokenServiceError
 
 #: AADSTS codes that a person meets at the sign-in, and not an unattended task.
@@ -237,6 +237,7 @@ class InteractiveSignIn:
             # The authority is the operator's own setting; Microsoft's list of hosts knows no private one.
             "instance_discovery": False,
             "http_client": self._http,
+            "http_cache": NoMemory(),
             "token_cache": _NoCache(),
         }
 

@@ -13,6 +13,7 @@ from urllib3.util import Retry
 from airflow_partnercenter.api.credentials import ManagedIdentity
 from airflow_partnercenter.api.network import Network
 from airflow_partnercenter.api.redaction import Redactor
+from airflow_partnercenter.api.token_service import NoMemory
 from airflow_partnercenter.exceptions import AuthenticationError, TransportError
 
 # The endpoint is on this machine or next to it: it answers soon, or it is not there.
@@ -30,6 +31,7 @@ class ManagedIdentityTokens:
         self._client = msal.ManagedIdentityClient(
             msal.UserAssignedManagedIdentity(client_id=identity.client_id),
             http_client=_MachineSession(network.ca_bundle),
+            http_cache=NoMemory(),
         )
 
     def assertion(self) -> str:
@@ -41,10 +43,13 @@ class ManagedIdentityTokens:
         try:
             result = self._client.acquire_token_for_client(resource=self._identity.audience)
         except (requests.RequestException, OSError) as error:
-            raise TransportError(
+            unreachable = TransportError(
                 "No answer from the managed identity endpoint of this machine: managed_identity_client_id works on "
                 f"Azure only, and Airflow's workers must reach the endpoint ({type(error).__name__})."
-            ) from error
+            )
+            # The session below has tried again; a request to Partner Center must not multiply that.
+            unreachable.retries_are_used_up = True
+            raise unreachable from error
         except (ValueError, LookupError, TypeError, AttributeError, msal.exceptions.MsalError) as error:
             raise self._refused(f"its answer is not understood ({type(error).__name__})") from None
         token = result.get("access_token")

@@ -17,7 +17,7 @@ from airflow_partnercenter.api.redaction import Redactor
 from airflow_partnercenter.api.refusals import DEAD_GRANT, refusal
 from airflow_partnercenter.api.retrying import RetryPolicy
 from airflow_partnercenter.api.token_cache import LEEWAY_SECONDS, SignInCache, TokenStore, is_sendable
-from airflow_partnercenter.api.token_service import TokenServiceHttp
+from airflow_partnercenter.api.token_service import NoMemory, TokenServiceHttp
 from airflow_partnercenter.exceptions import TokenServiceError
 
 
@@ -129,6 +129,7 @@ class SignIn:
             # The authority is the operator's own setting; Microsoft's list of hosts knows no private one.
             "instance_discovery": False,
             "http_client": self._http,
+            "http_cache": NoMemory(),
             "token_cache": self._cache.msal,
         }
         credential = client_credential(self._credentials, self._network, self._redactor)

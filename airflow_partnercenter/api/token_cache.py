@@ -24,6 +24,8 @@ LEEWAY_SECONDS = 300
 REFRESH_TOKEN_DAYS = 90
 _WARN_DAYS = 60
 _DAY = 86400
+#: No time beyond this, in seconds since 1970, is meant.
+_LATEST = 1e11
 
 _MARK = "airflow_partnercenter_token_cache"
 _VERSION = 1
@@ -92,7 +94,7 @@ class SignInCache:
             return
         self._usable = True
         if section and self._is_ours(section):
-            self._take(section)
+            self._take(section, of_equal_age=True)
             self._renewed = section["renewed"]
         elif section and not self._looked:
             self._void = section["refresh_token"]
@@ -149,7 +151,7 @@ class SignInCache:
     def _section(self, before: Section | None) -> Section:
         """Return what to store: of two tokens for the same purpose the newer one."""
         if before:
-            self._take(before)
+            self._take(before, of_equal_age=False)
         now = int(time.time())
         salt = before["salt"] if before else secrets.token_hex(16)
         newest = _hash(salt, self.refresh_token() or self._given)
@@ -188,23 +190,29 @@ class SignInCache:
         return {owner: section for owner, section in sections if _is_sound(section) and section["written"] > oldest}
 
     def _is_ours(self, section: Section) -> bool:
-        return hmac.compare_digest(section["refresh_token"], _hash(section["salt"], self._given))
+        return bool(section["refresh_token"] == _hash(section["salt"], self._given))
 
-    def _take(self, section: Section) -> None:
-        """Add a section's tokens to those of this process."""
+    def _take(self, section: Section, *, of_equal_age: bool) -> None:
+        """Add a section's tokens to those of this process, in place of older ones.
+
+        :param of_equal_age: also of those that are as old, to the second. What others stored is worth a try, as ours
+            may just have been refused; but it does not replace what we are about to store.
+        """
         merged = json.loads(self.msal.serialize())
         for kind, entries in section["msal"].items():
             ours = merged.setdefault(kind, {})
             for key, entry in entries.items():
-                if key not in ours or _age(kind, entry) > _age(kind, ours[key]):
+                if key not in ours or _age(kind, entry) + of_equal_age > _age(kind, ours[key]):
                     ours[key] = entry
-                self._redactor.add(entry.get("secret"))
+                if isinstance(entry.get("secret"), str):
+                    self._redactor.add(entry["secret"])
         self.msal.deserialize(json.dumps(merged))
 
     def _warn(self, why: str) -> None:
+        dies = f"the refresh token of the connection is not renewed: it dies {REFRESH_TOKEN_DAYS} days after its issue"
         self._tell(
-            f"The token cache in {self._store} is not used: {why} The read goes on, but each task signs in anew, and "
-            f"the refresh token of the connection is not renewed: it dies {REFRESH_TOKEN_DAYS} days after its issue."
+            f"The token cache in {self._store} is not used: {why} The read goes on, but each task signs in anew"
+            f"{f', and {dies}' if self._given else ''}."
         )
 
     def _tell(self, sentence: str) -> None:
@@ -220,11 +228,13 @@ def is_sendable(token: object) -> bool:
 
 def _hash(salt: str, token: str) -> str:
     """Return what tells one refresh token from another and helps nobody to guess it."""
-    return hmac.new(salt.encode(), token.encode(), hashlib.sha256).hexdigest()
+    key, text = (value.encode("utf-8", "surrogatepass") for value in (salt, token))
+    return hmac.new(key, text, hashlib.sha256).hexdigest()
 
 
 def _is_sound(section: Any) -> bool:
     """Return whether a section is as this module writes it, so that neither we nor MSAL stumble over it."""
+    trial = msal.SerializableTokenCache()
     try:
         texts = [section[name] for name in ("salt", "refresh_token", "newest")]
         times = [section[name] for name in ("renewed", "written")]
@@ -232,9 +242,14 @@ def _is_sound(section: Any) -> bool:
             for entry in entries.values():
                 _age(kind, entry)
                 texts += [entry["secret"]] if kind in _AGES else []
-    except (LookupError, TypeError, AttributeError, ValueError):
+        trial.deserialize(json.dumps(section["msal"]))
+        for kind in _AGES:
+            list(trial.search(kind))
+    except (LookupError, TypeError, AttributeError, ValueError, OverflowError, AssertionError):
         return False
-    return all(isinstance(text, str) for text in texts) and all(isinstance(at, int | float) for at in times)
+    return all(isinstance(text, str) for text in texts) and all(
+        isinstance(at, int | float) and 0 <= at < _LATEST for at in times
+    )
 
 
 def _age(kind: str, entry: Mapping[str, str]) -> int:

@@ -29,6 +29,13 @@ class _TokenAnswer:
     headers: Mapping[str, str]
 
 
+class NoMemory(dict[str, Any]):
+    """Where MSAL may keep answers: nothing stays there. It would repeat a refusal for a minute without asking again."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Forget it."""
+
+
 class TokenServiceHttp:
     """The HTTP client under MSAL: verified TLS, retries below MSAL's own throttling, failures as our errors.
 
@@ -68,11 +75,10 @@ class TokenServiceHttp:
         host = urlsplit(url).netloc
 
         def attempt() -> tuple[requests.Response, dict[str, Any]]:
-            deadline = self._network.deadline()
             options = self._network.request_options | {"stream": True}
             try:
                 with self._network.session.request(method, url, **request, **options) as response:
-                    content = self._network.read(response, deadline)
+                    content = self._network.read(response)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 raise transport_error(error, f"the token service at {host}", self._redactor) from error
             body = self._json_object(response.status_code, content)
@@ -86,7 +92,7 @@ class TokenServiceHttp:
 
         return self._retry.call(attempt)
 
-    def _json_object(self, status: int, content: bytes) -> dict[str, Any]:
+    def _json_object(self, status: int, content: bytearray) -> dict[str, Any]:
         """Return the body, in an error without our secrets; empty if it is not a JSON object."""
         try:
             body = json.loads(content)

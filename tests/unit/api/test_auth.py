@@ -155,6 +155,16 @@ def test_second_call_after_trouble_asks_again(emulator, make_client):
     assert client.list_licenses(RESOURCE)
 
 
+def test_refusal_is_not_repeated_from_memory(emulator, make_client):
+    """Once an administrator has done what a refusal asked for, the next call of the same client asks and succeeds."""
+    client = make_client()
+    consent = {"error": "invalid_grant", "error_description": "AADSTS65001: Consent is missing."}
+    emulator.answer_next(Answer(400, consent), TOKEN)
+    with pytest.raises(InteractionRequiredError):
+        client.list_licenses(RESOURCE)
+    assert client.list_licenses(RESOURCE)
+
+
 def _documented_v1(**more: object) -> dict[str, object]:
     return {
         "token_type": "Bearer",
