@@ -8,17 +8,24 @@ from pathlib import Path
 
 import pytest
 
+from airflow_partnercenter.api.faults import Answer as FaultAnswer
+from airflow_partnercenter.api.faults import error_for
+from airflow_partnercenter.api.refusals import refusal
+from airflow_partnercenter.cli.responsible import who_must_act
 from airflow_partnercenter.emulator import Answer
 from tests.integration.cli.test_login import with_claims
+from tests.integration.test_connection_page import ENTRA, PARTNER_CENTER
 
 TOKEN = "/oauth2/v2.0/token"
 API = "/analytics/commercial/deployment/license"
 STEPS = ["connection", "token", "partner_center", "license_row"]
-HOLDER = "the holder of the service account"
-ENTRA_ADMIN = "an Entra administrator of the partner tenant"
-GLOBAL_ADMIN = "a Global admin of the partner tenant, in Partner Center"
-KEEPER = "whoever keeps the Airflow connection"
-NETWORK = "whoever runs the network of this machine"
+HOLDER = "the service account"
+ENTRA_ADMIN = "Entra administrator"
+PARTNER_ADMIN = "administrator of the partner tenant"
+GLOBAL_ADMIN = "Global admin"
+KEEPER = "whoever keeps the connection"
+OWNER = "owner of the application"
+NETWORK = "network administrator"
 NOBODY = "nobody yet: Microsoft's service failed, try again later"
 
 
@@ -86,7 +93,7 @@ def test_one_row_is_asked_for(check, emulator):
         ("revoked", HOLDER, "AADSTS50173): the refresh token was revoked"),
         ("mfa_required", HOLDER, "AADSTS50076): multi-factor authentication is required"),
         ("mfa_expired", HOLDER, "AADSTS50078): the multi-factor authentication has expired"),
-        ("consent_missing", ENTRA_ADMIN, "AADSTS65001): consent is missing"),
+        ("consent_missing", PARTNER_ADMIN, "AADSTS65001): consent is missing"),
         ("conditional_access", ENTRA_ADMIN, "AADSTS53003): Conditional Access blocks"),
         ("other_client", HOLDER, "AADSTS700007): the refresh token was issued to another application"),
     ],
@@ -104,7 +111,7 @@ def test_refused_refresh_token_names_cause_and_person(check, emulator, name, who
     ("connection", "step", "who", "cause"),
     [
         ({"password": "wrong-secret"}, "token", KEEPER, "the client secret is wrong"),
-        ({"password": "emulator~not-a-real-client-secret~expired"}, "token", KEEPER, "the client secret has expired"),
+        ({"password": "emulator~not-a-real-client-secret~expired"}, "token", OWNER, "the client secret has expired"),
         ({"login": "11111111-aaaa-2222-bbbb-3333cccc4444"}, "token", KEEPER, "not known in this tenant"),
         ({"tenant_id": "fabrikam.example"}, "token", KEEPER, "the tenant does not exist"),
         ({"authority": "https://127.0.0.1:9"}, "token", NETWORK, "the connection was refused"),
@@ -196,6 +203,35 @@ def test_no_rows_are_no_failure(check, emulator):
     assert steps["license_row"]["message"] == "licenses_deployment answered, with no rows yet"
 
 
+@pytest.mark.parametrize(("code", "who"), [(row[0], row[2]) for row in ENTRA])
+def test_person_for_a_refusal_of_entra_id_is_the_one_on_the_page(code, who):
+    """docs/connection.md and check name the same person."""
+    body = {"error": "invalid_client", "error_description": f"AADSTS{code}: Text.", "error_codes": [int(code)]}
+    assert who_must_act(refusal(body)) == who
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "who"), [(int(row[0]), row[1], row[3]) for row in PARTNER_CENTER if row[0] != "429"]
+)
+def test_person_for_a_refusal_of_partner_center_is_the_one_on_the_page(status, code, who):
+    """The same; but one request too many is nobody's DAG."""
+    body = json.dumps({"code": "1" if code == "any other" else code, "description": "Text"}).encode()
+    error = error_for(FaultAnswer("GET /v1", status, "", {}, body), correlation_id="", app_only=False)
+    assert who_must_act(error) == who
+
+
+def test_given_token_is_looked_at_without_signing_in(check, emulator):
+    """A token of a secrets backend that has expired is whoever keeps the connection's to replace."""
+    with_token = emulator.connection("access_token")["extra"]
+    expired = json.loads(with_claims(exp=1).rewrite(json.dumps(with_token).encode()))["access_token"]
+    for token, status in ((with_token["access_token"], 0), (expired, 1)):
+        found, steps = check(auth_mode="access_token", access_token=token, login=None, password=None)
+        assert found == status
+    assert "the token expired on 1970-01-01" in steps["token"]["message"]
+    assert steps["token"]["who_must_act"] == KEEPER
+    assert emulator.token_requests == []
+
+
 def test_terminal_without_unicode_gets_ascii(emulator, tmp_path):
     """Marks and texts, in a C locale."""
     environment = os.environ | {
@@ -233,7 +269,7 @@ def test_missing_connection_says_how_to_make_one(run, database):
     lines = outcome.out.splitlines()
     assert "does not exist" in lines[0]
     assert "airflow-partnercenter login --conn-id nowhere" in lines[0]
-    assert lines[1] == "  Who must act: whoever keeps the Airflow connection."
+    assert lines[1] == "  Who must act: whoever keeps the connection."
     assert [line[0] for line in lines if not line.startswith(" ")] == ["✗", "·", "·", "·"]
 
 
