@@ -154,6 +154,12 @@ COMMAND = Command(
         option("--ca-bundle", metavar="PATH", help="PEM file with the certificate authorities to trust"),
         option("--proxy", metavar="URL", help="HTTPS proxy, without a password; default: HTTPS_PROXY"),
         option(
+            "--token-cache",
+            metavar="SETTING",
+            help="where the tasks keep renewed tokens: variable:NAME, file:PATH, or none; default of a new connection: "
+            "variable:partner_center_token_cache",
+        ),
+        option(
             "--scope",
             action="append",
             default=[],

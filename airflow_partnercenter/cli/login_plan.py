@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 DEFAULT_CONN_ID = "partner_center_default"
 #: Stands in for what is still to come, so that the rest of the connection can be checked before anybody signs in.
 _TO_COME = "to-come"
+#: Without a cache the refresh token would die after 90 days, which nobody signs in for.
+_TOKEN_CACHE = "variable:partner_center_token_cache"  # noqa: S105 - a name
 #: By what an application can prove itself instead of a secret; an existing connection may have one.
 _OTHER_PROOFS = ("certificate", "federated_token_file", "managed_identity_client_id")
 
@@ -72,7 +74,7 @@ def make_plan(arguments: argparse.Namespace, *, say: Callable[[str], None], out:
     destination = choose_destination(
         arguments.output, conn_id, file=arguments.file, show_secrets=arguments.show_secrets, out=out
     )
-    fields = _existing(arguments, say) or {"conn_type": CONNECTION_TYPE, "extra": {}}
+    fields = _existing(arguments, say) or {"conn_type": CONNECTION_TYPE, "extra": {"token_cache": _TOKEN_CACHE}}
     _lay_over(fields, arguments)
     if (mode := fields["extra"].get("auth_mode")) not in (None, "", "app_user"):
         say(f"auth_mode of the connection changes from {mode} to app_user, which is what a refresh token is for.")
@@ -130,6 +132,8 @@ def _lay_over(fields: dict[str, Any], arguments: argparse.Namespace) -> None:
         "proxy": arguments.proxy,
     }
     fields["extra"] |= {name: value for name, value in given.items() if value}
+    if (cache := arguments.token_cache) is not None:
+        fields["extra"]["token_cache"] = cache.removeprefix("none")
 
 
 def _require_names(fields: dict[str, Any]) -> None:

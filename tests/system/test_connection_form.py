@@ -219,14 +219,17 @@ def test_connection_written_by_login_passes_the_test_button(
     with subprocess.Popen(
         [*command, *place, *application], env=airflow.environment, stderr=subprocess.PIPE, text=True
     ) as process:
-        lines = []
-        while not lines or "/authorize?" not in lines[-1]:
-            lines.append(process.stderr.readline())
-            assert lines[-1], lines
-        person = threading.Thread(target=HttpBrowser(partner.ca_bundle).sign_in, args=[lines[-1].strip()])
-        person.start()
-        assert process.wait(60) == 0, process.stderr.read()
-        person.join()
+        try:
+            lines = []
+            while not lines or "/authorize?" not in lines[-1]:
+                lines.append(process.stderr.readline())
+                assert lines[-1], lines
+            person = threading.Thread(target=HttpBrowser(partner.ca_bundle).sign_in, args=[lines[-1].strip()])
+            person.start()
+            assert process.wait(60) == 0, process.stderr.read()
+            person.join()
+        finally:
+            process.kill()
     assert stored(airflow, "signed_in")["port"] == (str(HTTPS_PORT) if needs_port else None)
     connections.reload()
     row_of(connections, "signed_in").get_by_role("button", name="Test Connection").click()

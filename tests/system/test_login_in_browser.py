@@ -37,24 +37,27 @@ def test_person_signs_in_with_a_browser(tmp_path, outcome, title, status):
             stderr=subprocess.PIPE,
             text=True,
         ) as process:
-            process.stdin.write(emulator.client_secret + "\n")
-            process.stdin.close()
-            address = ""
-            while "/authorize?" not in address:
-                address = process.stderr.readline()
-                assert address, "no address was printed"
-            with browser_page(tmp_path / "profile", ignore_https_errors=True) as page:
-                page.goto(address.strip())
-                page.get_by_label("User").select_option("sales.agent@contoso.example")
-                page.get_by_label("Outcome").select_option(outcome)
-                assert page.get_by_label("MFA").is_checked()
-                page.get_by_role("button", name="Sign in").click()
-                page.get_by_role("heading", name=title, exact=True).wait_for()
-                assert "You may close this window" in page.inner_text("body")
-                assert page.url.startswith("http://localhost:")
-                assert "code=" not in page.url
-            said = process.stderr.read()
-            assert process.wait(20) == status, said
+            try:
+                process.stdin.write(emulator.client_secret + "\n")
+                process.stdin.close()
+                address = ""
+                while "/authorize?" not in address:
+                    address = process.stderr.readline()
+                    assert address, "no address was printed"
+                with browser_page(tmp_path / "profile", ignore_https_errors=True) as page:
+                    page.goto(address.strip())
+                    page.get_by_label("User").select_option("sales.agent@contoso.example")
+                    page.get_by_label("Outcome").select_option(outcome)
+                    assert page.get_by_label("MFA").is_checked()
+                    page.get_by_role("button", name="Sign in").click()
+                    page.get_by_role("heading", name=title, exact=True).wait_for()
+                    assert "You may close this window" in page.inner_text("body")
+                    assert page.url.startswith("http://localhost:")
+                    assert "code=" not in page.url
+                said = process.stderr.read()
+                assert process.wait(20) == status, said
+            finally:
+                process.kill()
     assert target.exists() is (status == 0)
     if status == 0:
         assert "Signed in as sales.agent@contoso.example" in said

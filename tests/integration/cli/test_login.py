@@ -499,6 +499,21 @@ def test_connection_without_refresh_token_yet_can_be_signed_in(run, emulator, ta
     assert json.loads(target.read_text())["extra"]["auth_mode"] == "app_user"
 
 
+@pytest.mark.parametrize(
+    ("options", "cache"),
+    [
+        ([], "variable:partner_center_token_cache"),
+        (["--token-cache", "file:/var/lib/airflow/cache.json"], "file:/var/lib/airflow/cache.json"),
+        (["--token-cache", "none"], ""),
+    ],
+    ids=str,
+)
+def test_new_connection_keeps_its_refresh_token_alive(run, app, target, options, cache):
+    """A token cache comes with it, unless another or none is asked for."""
+    assert run("login", *app, *options, *to_file(target)).status == 0
+    assert json.loads(target.read_text())["extra"]["token_cache"] == cache
+
+
 def test_public_client_signs_in_again_without_any_option(run, emulator, target, monkeypatch, as_server):
     """A connection with a refresh token and no secret is a public client's."""
     old = emulator.connection("public_client")
@@ -614,17 +629,27 @@ def test_ctrl_c_ends_the_wait_at_once(emulator, target):
         *to_file(target),
     ]
     environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "BROWSER")}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
-        lines = []
-        while not (lines and lines[-1].startswith("Waiting")):
-            lines.append(process.stderr.readline())
-            assert process.poll() is None, lines
-        assert any("No browser was opened" in line for line in lines)
-        process.send_signal(signal.SIGINT)
-        began = time.monotonic()
-        assert process.wait(10) == 130
-        assert time.monotonic() - began < 3
-        assert process.stderr.read().strip() == "Stopped. Nothing was written."
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        # A shell's background job, which tests may be, has its children ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        try:
+            lines = []
+            while not (lines and lines[-1].startswith("Waiting")):
+                lines.append(process.stderr.readline())
+                assert lines[-1], lines
+            assert any("No browser was opened" in line for line in lines)
+            process.send_signal(signal.SIGINT)
+            began = time.monotonic()
+            assert process.wait(10) == 130
+            assert time.monotonic() - began < 5
+            assert process.stderr.read().strip() == "Stopped. Nothing was written."
+        finally:
+            process.kill()
     assert not target.exists()
 
 
