@@ -31,14 +31,14 @@ def field_behaviour() -> dict[str, Any]:
     """Return how the standard fields are shown by the Airflow that is installed."""
     # A copy, as Airflow may change what it gets.
     behaviour = deepcopy(FIELD_BEHAVIOUR)
-    if test_button_needs_port():
+    if port_is_needed_for_test():
         behaviour["hidden_fields"].remove("port")
         behaviour["relabeling"]["port"] = f"Port (enter {HTTPS_PORT}, for Test)"
         behaviour["placeholders"]["port"] = str(HTTPS_PORT)
     return behaviour
 
 
-def test_button_needs_port() -> bool:
+def port_is_needed_for_test() -> bool:
     """Return whether the Test button of the installed Airflow fails for connections without a port."""
     try:
         return version("apache-airflow-core") in _TEST_BUTTON_NEEDS_PORT

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_partnercenter.connection import CONNECTION_NAME, CONNECTION_TYPE
 from airflow_partnercenter.exceptions import ConfigurationError
-from airflow_partnercenter.get_provider_info import HTTPS_PORT, test_button_needs_port
+from airflow_partnercenter.get_provider_info import HTTPS_PORT, port_is_needed_for_test
 
 if TYPE_CHECKING:
     from airflow.models import Connection
@@ -66,6 +66,11 @@ def find_connection(conn_id: str) -> FoundConnection | None:
         try:
             connection = backend.get_connection(conn_id)
         except Exception as error:  # a backend may raise anything; Airflow itself goes on to the next one
+            if type(error).__name__ == "InvalidToken":
+                raise ConfigurationError(
+                    f"Connection {conn_id!r} of {source} cannot be decrypted here: set [core] fernet_key as Airflow's "
+                    "other components have it."
+                ) from None
             trouble.append(f"{source} cannot be read ({_first_line(error)})")
             continue
         if connection:
@@ -103,8 +108,19 @@ def write_connection(conn_id: str, fields: dict[str, Any]) -> tuple[str, bool]:
 
     :param fields: as of ``AIRFLOW_CONN_*``, Extra as an object.
     :return: ``updated`` or ``added``, and whether the secrets are encrypted.
+    :raises ConfigurationError: the database does not take it.
     """
     with_database()
+    try:
+        return _write(conn_id, fields)
+    except Exception as error:
+        raise ConfigurationError(
+            f"Airflow's metadata database does not take the connection ({_first_line(error)}): sign in again, with "
+            "--output env or --output json."
+        ) from None
+
+
+def _write(conn_id: str, fields: dict[str, Any]) -> tuple[str, bool]:
     from airflow.models import Connection
     from airflow.utils.session import create_session
     from sqlalchemy import select
@@ -113,7 +129,7 @@ def write_connection(conn_id: str, fields: dict[str, Any]) -> tuple[str, bool]:
     with create_session() as session:
         stored = session.scalar(select(Connection).where(Connection.conn_id == conn_id))
         if stored is None:
-            if test_button_needs_port():
+            if port_is_needed_for_test():
                 values.setdefault("port", HTTPS_PORT)
             new = Connection(conn_id=conn_id, extra=json.dumps(fields["extra"]), **values)
             session.add(new)

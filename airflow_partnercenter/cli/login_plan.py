@@ -161,6 +161,8 @@ def _set_secret(fields: dict[str, Any], arguments: argparse.Namespace) -> None:
         raise ConfigurationError(f"{flags} exclude each other.")
     if arguments.public_client:
         fields.pop("password", None)
+        for name in _OTHER_PROOFS:
+            fields["extra"].pop(name, None)
         return
     if secret := _given_secret(arguments):
         fields["password"] = secret

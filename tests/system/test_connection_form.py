@@ -15,16 +15,14 @@ from playwright.sync_api import Page, expect
 
 from airflow_partnercenter.connection_fields import CONNECTION_FIELDS, CONNECTION_NAME
 from airflow_partnercenter.emulator import Emulator
-from airflow_partnercenter.get_provider_info import HTTPS_PORT, test_button_needs_port
+from airflow_partnercenter.get_provider_info import HTTPS_PORT, port_is_needed_for_test
 from tests.support.airflow_server import AirflowServer
 from tests.support.browsers import HttpBrowser
 from tests.support.certificates import CERTIFICATE_PEM, KEY_PEM
 from tests.support.chromium import browser_page, needs_chromium
 
 pytestmark = needs_chromium
-#: Does not begin with test_, as pytest would run it.
-needs_port = test_button_needs_port()
-del test_button_needs_port
+NEEDS_PORT = port_is_needed_for_test()
 
 
 @pytest.fixture(scope="module")
@@ -146,8 +144,8 @@ def test_standard_fields_have_our_names_and_only_what_airflow_needs_is_required(
         expect(dialog.get_by_text(label, exact=True)).to_be_visible()
     assert dialog.locator("[name=password]").get_attribute("type") == "password"
     assert dialog.locator("[name=schema]").count() == 0
-    assert dialog.locator("[name=port]").count() == int(needs_port)
-    assert dialog.get_by_text(f"Port (enter {HTTPS_PORT}, for Test)").count() == int(needs_port)
+    assert dialog.locator("[name=port]").count() == int(NEEDS_PORT)
+    assert dialog.get_by_text(f"Port (enter {HTTPS_PORT}, for Test)").count() == int(NEEDS_PORT)
 
 
 @pytest.fixture
@@ -159,7 +157,7 @@ def saved(connections: Page, partner: Emulator) -> Iterator[Callable[..., None]]
         dialog.get_by_role("button", name="Standard Fields").click()
         complete = partner.connection()
         fields = {name: complete[name] for name in ("host", "login", "password")} | {"connection_id": conn_id}
-        if needs_port:
+        if NEEDS_PORT:
             fields["port"] = str(HTTPS_PORT)
         for name, value in fields.items():
             dialog.locator(f"[name={name}]").fill(value)
@@ -230,7 +228,7 @@ def test_connection_written_by_login_passes_the_test_button(
             person.join()
         finally:
             process.kill()
-    assert stored(airflow, "signed_in")["port"] == (str(HTTPS_PORT) if needs_port else None)
+    assert stored(airflow, "signed_in")["port"] == (str(HTTPS_PORT) if NEEDS_PORT else None)
     connections.reload()
     row_of(connections, "signed_in").get_by_role("button", name="Test Connection").click()
     expect(connections.get_by_text(f"Signed in to tenant {partner.tenant_id} (app_user)")).to_be_visible()

@@ -262,6 +262,26 @@ def test_connection_of_the_metadata_database_is_seen(run, emulator, database):
     assert "from the metadata database" in outcome.out
 
 
+def test_connection_of_another_fernet_key_says_so(run, emulator, database, monkeypatch):
+    """A command line without the deployment's key cannot read what the deployment has written."""
+    from airflow.models import crypto
+    from cryptography.fernet import Fernet
+
+    from airflow_partnercenter.cli.airflow_connections import write_connection
+
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", Fernet.generate_key().decode())
+    crypto.get_fernet.cache_clear()
+    write_connection("locked", emulator.connection())
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", Fernet.generate_key().decode())
+    crypto.get_fernet.cache_clear()
+    outcome = run("check", "locked")
+    monkeypatch.delenv("AIRFLOW__CORE__FERNET_KEY")
+    crypto.get_fernet.cache_clear()
+    assert outcome.status == 1
+    assert "cannot be decrypted here" in outcome.out
+    assert "fernet_key" in outcome.out
+
+
 def test_missing_connection_says_how_to_make_one(run, database):
     """One cross, three steps not tried."""
     outcome = run("check", "nowhere")
