@@ -59,7 +59,7 @@ def test_every_connection_can_be_copied(text, tmp_path):
     for name in ("certificate", "federated_token_file"):
         if name in extra:
             file = tmp_path / name
-            file.write_text("-----BEGIN PRIVATE" " KEY-----")
+            file.write_text("-----BEGIN CERTIFICATE-----")
             extra[name] = str(file)
     settings = read_connection(Connection(conn_id="pc", extra=json.dumps(extra), **connection))
     cached = settings.auth_mode == "app_user"

@@ -66,7 +66,7 @@ def test_public_client_has_no_secret():
     assert read_connection(_connection(password=None)).client_secret is None
 
 
-PEM = "-----BEGIN PRIVATE" " KEY-----"
+PEM = "-----BEGIN CERTIFICATE-----"
 IDENTITY = "44445555-eeee-6666-ffff-7777aaaa8888"
 COMBINATIONS = {
     "no proof for the application alone": (
@@ -387,7 +387,7 @@ def test_repr_shows_no_secret():
     shown = repr(read_connection(_connection(proxy="http://user:proxy-password@proxy.example:3128")))
     for secret in ("app-secret", "refresh-token", "proxy-password"):
         assert secret not in shown
-    pem = "-----BEGIN PRIVATE" " KEY-----"
+    pem = "-----BEGIN CERTIFICATE-----"
     shown = repr(read_connection(_connection(password=None, certificate=pem, certificate_passphrase="open sesame")))
     assert pem not in shown
     assert "open sesame" not in shown
