@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import airflow_partnercenter
+from airflow_partnercenter.progress import progress
 
 _DAG_ID = "partner_center_licenses_report"
 #: Tasks that only the last day needs.
@@ -43,11 +44,12 @@ def run_demo(folder: Path, *, days: int = 30) -> int:
             with _output_to(log):
                 _airflow("db", "migrate")
             _say(f"Running DAG {_DAG_ID} in Airflow, once for each of the last {days} days")
-            for age in reversed(range(days)):
-                day = emulator.today = today - timedelta(days=age)
-                with _output_to(log):
-                    _run_dag(day, f"file://{lake}", with_report=day == today)
-                _progress(day, days - age, days)
+            with progress(days) as advance:
+                for age in reversed(range(days)):
+                    day = emulator.today = today - timedelta(days=age)
+                    with _output_to(log):
+                        _run_dag(day, f"file://{lake}", with_report=day == today)
+                    advance(str(day))
         except (Exception, SystemExit) as error:  # Airflow's commands end with either
             print(f"\nThe demo failed: {error}\nAirflow's own words are in {log}", file=sys.stderr)
             return 1
@@ -128,13 +130,6 @@ def _empty(lake: Path) -> None:
     for pattern in ("*/*.parquet", "licenses_report.html"):
         for file in lake.glob(pattern):
             file.unlink()
-
-
-def _progress(day: date, done: int, days: int) -> None:
-    if sys.stdout.isatty():
-        print(f"\r    {day}  {done}/{days}", end="\n" if done == days else "", flush=True)
-    elif done in (1, days):
-        print(f"    {day}  {done}/{days}", flush=True)
 
 
 def _say(sentence: str) -> None:

@@ -1,6 +1,7 @@
 """What Airflow shows of this package. Called at every start of Airflow, so it imports nothing heavy."""
 
 from copy import deepcopy
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from airflow_partnercenter.connection import CONNECTION_NAME, CONNECTION_TYPE, form_fields
@@ -19,6 +20,31 @@ FIELD_BEHAVIOUR: dict[str, Any] = {
     },
 }
 
+#: The Test button of these answers 400 for every connection that is stored without a port, before it asks any provider
+#: (https://github.com/apache/airflow/pull/73298). So there, the form has the field, and its label says what to enter.
+_TEST_BUTTON_NEEDS_PORT = ("3.3.1", "3.3.2")
+#: What to store then: what an address without a port means anyway.
+HTTPS_PORT = 443
+
+
+def field_behaviour() -> dict[str, Any]:
+    """Return how the standard fields are shown by the Airflow that is installed."""
+    # A copy, as Airflow may change what it gets.
+    behaviour = deepcopy(FIELD_BEHAVIOUR)
+    if port_is_needed_for_test():
+        behaviour["hidden_fields"].remove("port")
+        behaviour["relabeling"]["port"] = f"Port (enter {HTTPS_PORT}, for Test)"
+        behaviour["placeholders"]["port"] = str(HTTPS_PORT)
+    return behaviour
+
+
+def port_is_needed_for_test() -> bool:
+    """Return whether the Test button of the installed Airflow fails for connections without a port."""
+    try:
+        return version("apache-airflow-core") in _TEST_BUTTON_NEEDS_PORT
+    except PackageNotFoundError:  # Airflow 2
+        return False
+
 
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's metadata.
@@ -27,8 +53,7 @@ def get_provider_info() -> dict[str, Any]:
     (read 2026-11-20)
     """
     integration = CONNECTION_NAME
-    # A copy, as Airflow may change what it gets.
-    behaviour = deepcopy(FIELD_BEHAVIOUR)
+    behaviour = field_behaviour()
     return {
         "package-name": "airflow-provider-partnercenter",
         "name": integration,
@@ -42,6 +67,8 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [_modules(integration, "hooks")],
         "operators": [_modules(integration, "operators")],
+        # read by Airflow 3 only
+        "cli": ["airflow_partnercenter.cli.airflow_commands.get_partner_center_commands"],
         "connection-types": [
             {
                 "connection-type": CONNECTION_TYPE,

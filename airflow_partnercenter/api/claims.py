@@ -9,10 +9,14 @@ Source: https://learn.microsoft.com/en-us/entra/identity-platform/access-token-c
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+#: Microsoft's application "Microsoft Partner Center", which some tokens name as their audience instead of its address.
+PARTNER_CENTER_APPLICATION_ID = "fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +80,31 @@ def _time(seconds: object) -> datetime | None:
         return datetime.fromtimestamp(float(str(seconds)), UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def objections(claims: TokenClaims, *, audience: str, tenant_id: str) -> list[str]:
+    """Return what speaks against a user's access token, a sentence each; nothing about an opaque one.
+
+    :param audience: the resource it should be for.
+    :param tenant_id: the tenant it should be of; a domain cannot be compared with the token's GUID.
+    """
+    if not claims.readable:
+        return []
+    found = []
+    if claims.audience and claims.audience.rstrip("/") not in (audience, PARTNER_CENTER_APPLICATION_ID):
+        found.append(f"the token is for {claims.audience} instead of {audience}: check `cloud` and the scopes")
+    if claims.tenant_id and _is_guid(tenant_id) and claims.tenant_id.lower() != tenant_id.lower():
+        found.append(f"the token is of tenant {claims.tenant_id} instead of {tenant_id}: check `tenant_id`")
+    if claims.expires_at and claims.expires_at < datetime.now(UTC):
+        found.append(f"the token expired on {claims.expires_at:%Y-%m-%d at %H:%M} UTC: a new one is needed")
+    if not claims.mfa:
+        found.append(
+            'the token does not prove multi-factor authentication (no "mfa" in its claim `amr`), which Partner Center '
+            "demands: enrol the service account for MFA, let a policy of Microsoft Entra ID require it (a federated "
+            "identity provider must pass the claim on), then sign in again"
+        )
+    return found
+
+
+def _is_guid(text: str) -> bool:
+    return bool(re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text))

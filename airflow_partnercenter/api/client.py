@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from airflow_partnercenter.api.auth import Credentials, TokenProvider
 from airflow_partnercenter.api.call import Call
+from airflow_partnercenter.api.claims import TokenClaims, read_claims
 from airflow_partnercenter.api.clouds import CLOUDS
 from airflow_partnercenter.api.decoding import RowDecoder
 from airflow_partnercenter.api.envelope import decode_records
@@ -280,6 +281,13 @@ class PartnerCenterClient:
         call = Call("licenses_deployment", self._transport.gate)
         with call.naming_errors():
             self._transport.get(url, decode_records, call=call)
+
+    def token_claims(self) -> TokenClaims:
+        """Sign in if need be, and return what the access token says about itself.
+
+        :raises PartnerCenterError: of the kind that says what to do.
+        """
+        return read_claims(self._tokens.access_token())
 
     def close(self) -> None:
         """Close pooled connections; the client may still be used."""

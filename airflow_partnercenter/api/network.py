@@ -79,6 +79,7 @@ def transport_error(error: BaseException, who: str, redactor: Redactor) -> Trans
     :param who: whom we wanted to reach, with the host.
     """
     causes = _causes(error)
+    _hide_secrets(causes, redactor)
     text = redactor(" ".join(f"{type(cause).__name__}: {cause}" for cause in causes))
     for sign, sentence in _SIGNS:
         if sign in text:
@@ -113,6 +114,14 @@ def _causes(error: BaseException) -> list[BaseException]:
             causes.append(cause)
             queue += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
     return causes
+
+
+def _hide_secrets(causes: list[BaseException], redactor: Redactor) -> None:
+    """Take secrets out of the errors themselves: tracebacks print them, and a proxy may repeat what it was sent."""
+    for cause in causes:
+        shown = tuple(redactor(part) if isinstance(part, str) else part for part in cause.args)
+        if shown != cause.args:
+            cause.args = shown
 
 
 def _innermost(causes: list[BaseException]) -> str:

@@ -5,27 +5,20 @@ Source: https://learn.microsoft.com/en-us/partner-center/developer/enable-secure
 
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import msal
 
 from airflow_partnercenter.api.certificates import key_lines
-from airflow_partnercenter.api.credentials import (
-    AppUserCredentials,
-    Certificate,
-    FederatedTokenFile,
-    ManagedIdentity,
-    SignInCredentials,
-)
-from airflow_partnercenter.api.managed_identity import ManagedIdentityTokens
+from airflow_partnercenter.api.client_credential import client_credential
+from airflow_partnercenter.api.credentials import AppUserCredentials, Certificate, SignInCredentials
 from airflow_partnercenter.api.network import Network
 from airflow_partnercenter.api.redaction import Redactor
 from airflow_partnercenter.api.refusals import DEAD_GRANT, refusal
 from airflow_partnercenter.api.retrying import RetryPolicy
 from airflow_partnercenter.api.token_cache import LEEWAY_SECONDS, SignInCache, TokenStore, is_sendable
 from airflow_partnercenter.api.token_service import NoMemory, TokenServiceHttp
-from airflow_partnercenter.exceptions import ConfigurationError, TokenServiceError
+from airflow_partnercenter.exceptions import TokenServiceError
 
 
 class SignIn:
@@ -139,7 +132,7 @@ class SignIn:
             "http_cache": NoMemory(),
             "token_cache": self._cache.msal,
         }
-        credential = self._client_credential()
+        credential = client_credential(self._credentials, self._network, self._redactor)
         if credential is None:
             return msal.PublicClientApplication(self._credentials.client_id, **options)
         return msal.ConfidentialClientApplication(
@@ -150,50 +143,8 @@ class SignIn:
             **options,
         )
 
-    def _client_credential(self) -> str | dict[str, Any] | None:
-        """Return how the application proves itself, as MSAL wants it; None for a public client."""
-        match self._credentials.client_assertion:
-            case None:
-                return self._credentials.client_secret
-            case Certificate() as certificate:
-                return _certificate_credential(certificate)
-            case FederatedTokenFile() as file:
-                return {"client_assertion": lambda: self._federated_token(file.path)}
-            case ManagedIdentity() as identity:
-                return {"client_assertion": ManagedIdentityTokens(identity, self._network, self._redactor).assertion}
-
-    def _federated_token(self, path: str) -> str:
-        """Return what the file holds now: its writer replaces it long before it expires."""
-        try:
-            token = Path(path).read_text(encoding="ascii").strip()
-        except (OSError, ValueError) as error:
-            raise ConfigurationError(
-                f"federated_token_file cannot be read ({type(error).__name__}): it must be a file with a token, put on "
-                "the worker by the identity provider."
-            ) from None
-        self._redactor.add(token)
-        if token.count(".") != 2:
-            raise ConfigurationError(
-                "federated_token_file holds no token (JWT): check the path, and what should write the token there."
-            )
-        return token
-
     def _without_secrets(self, result: Mapping[str, Any]) -> dict[str, Any]:
         return {key: self._redactor(value) if isinstance(value, str) else value for key, value in result.items()}
-
-
-def _certificate_credential(certificate: Certificate) -> dict[str, Any]:
-    """Return a certificate as MSAL wants it.
-
-    With the certificate alone MSAL signs by the newer standard (PS256, SHA-256). It sends the issuers' certificates,
-    which trust by subject name and issuer needs, only where it is given a SHA-1 thumbprint.
-    """
-    credential = {"private_key": certificate.private_key}
-    if certificate.chain:
-        credential["public_certificate"] = certificate.chain
-    if certificate.has_issuers or not certificate.chain:
-        credential["thumbprint"] = certificate.thumbprint
-    return credential
 
 
 def _usable_seconds(result: Mapping[str, Any]) -> float:

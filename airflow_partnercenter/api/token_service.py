@@ -61,9 +61,9 @@ class TokenServiceHttp:
         return _TokenAnswer(response.status_code, json.dumps(body), response.headers)
 
     def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_: Any) -> _TokenAnswer:
-        """Ask for a token; a refusal is MSAL's to read."""
+        """Ask for a token, or a device code; a refusal is MSAL's to read."""
         response, body = self._send("POST", url, params=params, data=data, headers=headers)
-        if response.status_code == _OK and not ("access_token" in body or "error" in body):
+        if response.status_code == _OK and not {"access_token", "device_code", "error"} & body.keys():
             raise TokenServiceError(f"The token service at {urlsplit(url).netloc} answered 200 without a token.")
         return _TokenAnswer(response.status_code, json.dumps(body), response.headers)
 

@@ -148,7 +148,10 @@ class Interactive:
 
 def _sign_in(form: Mapping[str, str], client_id: str, scopes: tuple[str, ...]) -> SignIn:
     """Return who signed in, as the login page's form says."""
-    return SignIn(client_id, scopes, form.get("user", known.USER_NAME), "mfa" in form, form.get("nonce", ""))
+    user = form.get("user", known.USER_NAME)
+    return SignIn(
+        client_id, scopes, user if user in known.USERS else known.USER_NAME, "mfa" in form, form.get("nonce", "")
+    )
 
 
 def _refused_request(tenant: str, parameters: Mapping[str, str]) -> Response | None:

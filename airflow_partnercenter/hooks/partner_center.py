@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNot
 
 from airflow_partnercenter.connection import CONNECTION_FIELDS, CONNECTION_NAME, CONNECTION_TYPE, read_connection
 from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError
-from airflow_partnercenter.get_provider_info import FIELD_BEHAVIOUR
+from airflow_partnercenter.get_provider_info import field_behaviour
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,7 +132,7 @@ class PartnerCenterHook(BaseHook):
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return how Airflow 2 shows the standard fields; Airflow 3 reads the provider's metadata instead."""
-        return deepcopy(FIELD_BEHAVIOUR)
+        return field_behaviour()
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:

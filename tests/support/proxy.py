@@ -30,6 +30,10 @@ class ConnectProxy:
         self._thread.join(5)
         self._socket.close()
 
+    def refuse_from_now_on(self, reason: str) -> None:
+        """Open no further tunnel: answer 407 with this reason."""
+        self._refuse = reason
+
     @property
     def address(self) -> str:
         """Host and port."""

@@ -1,7 +1,5 @@
 """The report as a manager sees it: in a browser, wide and narrow, without a network."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -9,22 +7,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from airflow_partnercenter.emulator import Emulator
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 from airflow_partnercenter.reports import build_license_report
+from tests.support.chromium import browser_page, needs_chromium
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 TODAY = date(2026, 11, 22)
 # What lies right of the page, and is not inside a wrapper that scrolls by itself.
 OVERFLOWING = """() => [...document.querySelectorAll('body *')].filter(element => {
@@ -33,9 +22,7 @@ OVERFLOWING = """() => [...document.querySelectorAll('body *')].filter(element =
     return box.width > 0 && box.right > window.innerWidth + 1 && !scrolls(element);
 }).map(element => element.outerHTML.slice(0, 80))"""  # noqa: E501 - JavaScript
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("REQUIRE_CHROMIUM"), reason="needs Debian's chromium (CI installs it)"
-)
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -64,17 +51,8 @@ def report(snapshots: dict[str, pd.DataFrame], tmp_path_factory: pytest.TempPath
 def page(request: Any, tmp_path: Path) -> Iterator[Page]:
     """A browser window of the width and colour scheme that the test asks for."""
     width, scheme = request.param
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch_persistent_context(
-            tmp_path / "profile",
-            executable_path=CHROMIUM,
-            headless=True,
-            args=FLAGS,
-            viewport={"width": width, "height": 900},
-            color_scheme=scheme,
-        )
-        yield browser.pages[0]
-        browser.close()
+    with browser_page(tmp_path / "profile", viewport={"width": width, "height": 900}, color_scheme=scheme) as page:
+        yield page
 
 
 @pytest.mark.parametrize("page", [(1280, "light"), (820, "dark"), (390, "light")], indirect=True, ids=str)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_partnercenter import cli
 from airflow_partnercenter.emulator import Emulator
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 
@@ -42,7 +43,17 @@ def hook(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> PartnerCenterHo
 
 def test_no_block_is_left_out() -> None:
     """A block added to the README needs a test here."""
-    assert sorted(name for name, _ in BLOCKS) == ["json", "python", "python", "python", "sh", "sh", "sh", "text"]
+    assert sorted(name for name, _ in BLOCKS) == ["json", "python", "python", "python", "sh", "sh", "sh", "sh", "text"]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/connection.md"])
+def test_commands_have_the_options_that_are_printed(page: str) -> None:
+    """Each line of ours is understood by the command line; tests/integration/cli runs the commands."""
+    text = (REPOSITORY / page).read_text()
+    lines = re.findall(r"^airflow-partnercenter (.*)$", text, re.MULTILINE)
+    assert {line.split()[0] for line in lines} == {"login", "check"}
+    for line in lines:
+        assert cli._parser().parse_args(line.split()).run
 
 
 @pytest.mark.parametrize("command", ["make demo", "make test"])

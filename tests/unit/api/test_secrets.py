@@ -11,6 +11,7 @@ from airflow_partnercenter.api.retrying import RetryPolicy
 from airflow_partnercenter.emulator import Answer
 from airflow_partnercenter.exceptions import PartnerCenterError
 from tests.support.origin import Reply
+from tests.support.proxy import ConnectProxy
 
 RESOURCE = "partner_licenses_deployment"
 TOKEN = "/oauth2/v2.0/token"
@@ -165,3 +166,21 @@ def test_repr_shows_no_secret(make):
     shown = f"{make()!r} {make()}"
     for secret in ("client-secret", "refresh-token", "proxy-password"):
         assert secret not in shown
+
+
+@pytest.mark.parametrize("whom", ["token service", "Partner Center"])
+def test_secret_echoed_by_a_proxy_is_in_no_traceback(emulator, make_client, logs, whom):
+    """The proxy's words are in the errors of urllib3 and requests below ours, which tracebacks print."""
+    password = "proxy-password-0123456789"
+    with ConnectProxy() as working, ConnectProxy(refuse=f"no {password}") as refusing:
+        first = working if whom == "Partner Center" else refusing
+        client = make_client(retry=ONCE, proxy=f"http://user:{password}@{first.address}")
+        if whom == "Partner Center":
+            client.list_licenses(RESOURCE)
+            working.refuse_from_now_on(f"no {password}")
+            client.close()
+        with pytest.raises(PartnerCenterError) as caught:
+            client.list_licenses(RESOURCE)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "407 no ***" in shown
+    assert password not in shown + logs.text

@@ -1,0 +1,44 @@
+"""How far a long command is: a bar on a terminal, a line at the beginning and the end elsewhere."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[str], None]]:
+    """Yield the function to call after each of ``total`` steps, with the name of the step.
+
+    What else goes to standard output meanwhile may be sent elsewhere: the bar has a way of its own to the terminal.
+    """
+    if not sys.stdout.isatty():
+        yield _lines(total)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    sys.stdout.flush()
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding) as terminal:
+        columns = (
+            TextColumn("    {task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(elapsed_when_finished=True),
+        )
+        # Airflow's own output is nobody's business here, so none of it is drawn above the bar.
+        with Progress(*columns, console=Console(file=terminal), redirect_stdout=False, redirect_stderr=False) as bar:
+            task = bar.add_task("", total=total)
+            yield lambda name: bar.update(task, advance=1, description=name)
+
+
+def _lines(total: int) -> Callable[[str], None]:
+    done = 0
+
+    def advance(name: str) -> None:
+        nonlocal done
+        done += 1
+        if done in (1, total):
+            print(f"    {name}  {done}/{total}", flush=True)
+
+    return advance

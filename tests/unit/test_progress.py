@@ -1,0 +1,49 @@
+"""How far a long command is, on a terminal and elsewhere."""
+
+import os
+import pty
+import subprocess
+import sys
+
+CODE = """
+import os, sys
+from airflow_partnercenter.progress import progress
+with progress(3) as advance:
+    saved = os.dup(1)
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, 1)
+    for name in ("one", "two", "three"):
+        print("noise", flush=True)
+        advance(name)
+    os.dup2(saved, 1)
+print("done")
+"""
+
+
+def test_terminal_gets_a_bar_that_fills():
+    """The bar is drawn while standard output goes elsewhere, and the noise is not."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([sys.executable, "-c", CODE], stdout=theirs, env=os.environ | {"TERM": "xterm"}) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                shown += os.read(ours, 4096)
+            except OSError:  # the other end is closed
+                break
+        assert process.wait(30) == 0
+    os.close(ours)
+    text = shown.decode()
+    assert "\u2501" in text
+    assert "3/3" in text
+    assert "three" in text
+    assert "noise" not in text
+    assert text.rstrip().endswith("done")
+
+
+def test_pipe_gets_a_line_at_the_beginning_and_the_end():
+    """No control characters in a log."""
+    code = CODE.replace("os.dup2(quiet, 1)", "pass").replace("os.dup2(saved, 1)", "pass")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    lines = [line for line in done.stdout.splitlines() if line != "noise"]
+    assert lines == ["    one  1/3", "    three  3/3", "done"]
