@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
+from airflow_partnercenter import __version__
 from airflow_partnercenter.exceptions import ConfigurationError, EmptyResultError, ResultTooLargeError
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook, failing_fast
 from airflow_partnercenter.storage import Destination, SpooledFile, open_path
@@ -23,6 +24,9 @@ logger = logging.getLogger(__name__)
 OnEmpty = Literal["allow", "skip", "fail"]
 OnCustomerError = Literal["fail", "skip"]
 IfExists = Literal["replace", "skip", "fail"]
+
+#: Query arguments that change how rows are read, not which.
+_NOT_OF_THE_DATA = frozenset({"page_size", "max_parallel_requests"})
 
 
 class PartnerCenterLicensesOperator(BaseOperator):
@@ -201,22 +205,36 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
             self._spool.discard()
 
     def _write(self, reader: "LicenseReader", destination: Destination) -> dict[str, Any]:
-        with SpooledFile(destination, reader.schema) as spool:
+        with SpooledFile(destination, reader.schema, self._provenance(reader)) as spool:
             self._reader, self._spool = reader, spool
             for batch in reader:
                 spool.write(batch)
             byte_count, sha256 = spool.close()
             self._meet_emptiness(spool.row_count)
             final = destination.at(reader.newest and reader.newest[:10])
-            # Once more: reading may have taken long.
-            self._meet_existing(final)
-            spool.publish(final)
+            if not spool.publish(final, replace=self.if_exists == "replace"):
+                self._refuse(final)
         return self._describe(final, reader, byte_count=byte_count, sha256=sha256)
+
+    def _provenance(self, reader: "LicenseReader") -> dict[str, str]:
+        """Return what a Parquet file says of itself; rows of many customers name them by themselves."""
+        query = {name: value for name, value in self._query.items() if value and name not in _NOT_OF_THE_DATA}
+        if not isinstance(self.customer_id, str | None):
+            query["customer_id"] = f"{len(self.customer_id)} customers"
+        return {
+            "resource": self.resource,
+            "query": json.dumps(query, default=str, sort_keys=True),
+            "correlation_id": reader.correlation_id,
+            "package_version": __version__,
+        }
 
     def _meet_existing(self, destination: Destination) -> None:
         """Do what ``if_exists`` says if there is a file already."""
-        if self.if_exists == "replace" or not destination.exists():
-            return
+        if self.if_exists != "replace" and destination.exists():
+            self._refuse(destination)
+
+    def _refuse(self, destination: Destination) -> None:
+        """Leave a file as it is, in the way ``if_exists`` says."""
         if self.if_exists == "skip":
             raise AirflowSkipException(f"{destination.uri} exists; skipping, as if_exists says.")
         raise ConfigurationError(f"{destination.uri} exists, and if_exists is 'fail'; nothing was changed.")
