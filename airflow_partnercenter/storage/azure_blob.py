@@ -108,15 +108,19 @@ class AzureBlob:
 
 async def _patiently(request: Callable[[], Awaitable[T]]) -> T:
     """Return what a request returns, tried again while its failure is one that passes."""
-    from tenacity import AsyncRetrying, retry_if_exception, stop_before_delay, wait_exponential_jitter
+    from tenacity import AsyncRetrying, retry_if_exception, stop_before_delay, wait_exponential
 
     retrying = AsyncRetrying(
         retry=retry_if_exception(may_heal),
-        wait=wait_exponential_jitter(initial=0.5, max=_LONGEST_WAIT_SECONDS),
+        wait=wait_exponential(multiplier=0.5, max=_LONGEST_WAIT_SECONDS),
         stop=stop_before_delay(RETRY_SECONDS),
         reraise=True,
     )
-    return await retrying(request)
+
+    async def attempt() -> T:  # tenacity would not wait for what a lambda returns
+        return await request()
+
+    return await retrying(attempt)
 
 
 def _read(spool: Path, offset: int, length: int) -> bytes:

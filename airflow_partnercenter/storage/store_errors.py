@@ -51,7 +51,9 @@ def store_errors(uri: str) -> Iterator[None]:
 
 
 def may_heal(error: BaseException) -> bool:
-    """Return whether the same request may be answered differently in a moment."""
+    """Return whether the same request may be answered differently in a moment; one that lost a race may not."""
+    if _answer(error)[1] in _RACE_CODES:
+        return False
     return isinstance(error, Exception) and isinstance(_translated(error, ""), TransportError)
 
 
@@ -87,9 +89,7 @@ def _translated(error: Exception, uri: str) -> Exception:
 def _refusal(uri: str, told: str) -> str:
     conn_id = connection_id(uri) if uri else None
     whose = f"the keys of connection {conn_id!r}" if conn_id else "the worker's own credentials"
-    return (
-        f"destination {uri}: the store refused {whose} ({told}): correct them, or let them write there."
-    )
+    return f"destination {uri}: the store refused {whose} ({told}): correct them, or let them write there."
 
 
 def _answer(error: BaseException) -> tuple[int | None, str | None]:
