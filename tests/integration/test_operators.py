@@ -211,6 +211,32 @@ def test_list_over_the_limit_is_refused_with_the_way_out(entra, connect):
         _list(resource="licenses_deployment", max_xcom_bytes=size - 1)
     assert isinstance(caught.value.__cause__, ResultTooLargeError)
     assert f"{size:,}" in str(caught.value)
+    change = str(caught.value).splitlines()[1:]
+    assert [line.strip() for line in change] == [
+        "PartnerCenterLicensesToObjectStorageOperator(",
+        'destination="s3://connection@bucket/licenses_deployment/{processed_date}.parquet",',
+    ]
+
+
+def test_limit_of_the_configuration_holds_where_the_task_sets_none(entra, connect, monkeypatch):
+    """``[partner_center] max_xcom_bytes`` is read when the task runs; a task's own limit wins; nonsense is named."""
+    connect(entra)
+    size = len(json.dumps(_list(resource="partner_licenses_usage"), ensure_ascii=False).encode())
+    monkeypatch.setenv("AIRFLOW__PARTNER_CENTER__MAX_XCOM_BYTES", str(size - 1))
+    with pytest.raises(AirflowFailException, match=f"max_xcom_bytes={size - 1:,}"):
+        _list(resource="partner_licenses_usage")
+    assert _list(resource="partner_licenses_usage", max_xcom_bytes=size)
+    monkeypatch.setenv("AIRFLOW__PARTNER_CENTER__MAX_XCOM_BYTES", "plenty")
+    with pytest.raises(AirflowFailException, match="'plenty'"):
+        _list(resource="partner_licenses_usage")
+
+
+@pytest.mark.parametrize("emulator", [{"customers": 60}], indirect=True, ids=["sixty customers"])
+def test_limit_is_48_kib_where_nobody_sets_one(emulator, connect):
+    """Airflow's configuration needs no section of ours."""
+    connect(emulator)
+    with pytest.raises(AirflowFailException, match="max_xcom_bytes=49,152"):
+        _list(resource="licenses_deployment")
 
 
 @pytest.mark.parametrize("kind", ["list", "store"])

@@ -53,8 +53,8 @@ def pandas_csv(path: Path, schema: pa.Schema) -> pa.Table:
 
 def duckdb_csv(path: Path, schema: pa.Schema) -> pa.Table:
     return duckdb.sql(
-        f"SELECT * FROM read_csv('{path}', columns={duckdb_columns(schema)}, header=true, auto_detect=false, delim=',', quote='\"',"
-        " escape='\"', nullstr='', allow_quoted_nulls=false, new_line='\\r\\n')"
+        f"SELECT * FROM read_csv('{path}', columns={duckdb_columns(schema)}, header=true, auto_detect=false, delim=',',"
+        " quote='\"', escape='\"', nullstr='', allow_quoted_nulls=false, new_line='\\r\\n')"
     ).to_arrow_table()
 
 
