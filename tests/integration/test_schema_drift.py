@@ -79,7 +79,7 @@ def test_changed_type_fails_before_anything_is_written(emulator, connect, tmp_pa
     emulator.answer_next(_answer({"licensesSold": 1}, {"licensesSold": 2}, total=4, next_link=link), COMMERCIAL)
     emulator.answer_next(_answer({"licensesSold": 3}, {"licensesSold": 4, field: value}, total=4), COMMERCIAL)
     with pytest.raises(AirflowFailException) as caught:
-        _store(f"file://{path}", page_size=2)
+        _store(f"file://{path}", page_size=2, max_parallel_requests=1)
     assert isinstance(caught.value.__cause__, ResponseFormatError)
     assert all(word in str(caught.value) for word in ["Row 4 of licenses_deployment", *words]), caught.value
     assert [file.name for file in tmp_path.iterdir()] == ["a.parquet"]
