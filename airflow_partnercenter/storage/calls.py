@@ -58,7 +58,7 @@ class StoreCalls:
             if running.done():  # the store's own
                 raise
             raise TransportError(
-                f"The store gave no answer for {seconds:.0f} seconds: run the task again later."
+                f"The store did not finish within {seconds:.0f} seconds: run the task again later."
             ) from error
         finally:
             running.cancel()

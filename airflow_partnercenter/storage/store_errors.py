@@ -1,5 +1,6 @@
 """What the many stores raise, as one sentence each that says who must do what."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -28,6 +29,7 @@ _NO_CREDENTIALS = frozenset(
     }
 )
 _MISSING, _CONDITION_FAILED, _REFUSED = 404, 412, (401, 403)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _PASSING_STATUSES = (408, 425, 429)
 
 
@@ -78,6 +80,8 @@ def _translated(error: Exception, uri: str) -> Exception:
             f"The store of {uri} refused the request ({told}): check the name, and region and endpoint of the "
             "connection."
         )
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return TransportError(f"The disk of {uri} is full ({error.strerror}): free space there.")
     if isinstance(error, (PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)):
         return ConfigurationError(f"destination {uri} cannot be written: {error.strerror or error}.")
     return TransportError(

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from airflow_partnercenter.exceptions import TransportError
 from airflow_partnercenter.storage.azure_blob import AzureBlob
 from airflow_partnercenter.storage.calls import CALL_SECONDS, SECONDS_PER_BYTE, StoreCalls
 from airflow_partnercenter.storage.paths import is_local, open_path
@@ -54,6 +55,7 @@ class LocalFile:
     def __init__(self, uri: str, path: Path) -> None:
         self._uri = uri
         self._path = path
+        self._given_up = False
 
     def size(self) -> int | None:
         """Return the size of what is there, in bytes; None if there is nothing."""
@@ -78,12 +80,14 @@ class LocalFile:
                 sibling.unlink(missing_ok=True)
 
     def give_up(self) -> None:
-        """Do nothing: the old file stays until the rename, and what was copied is removed."""
+        """End the copy; what there is of it is removed."""
+        self._given_up = True
 
-    @staticmethod
-    def _copy(spool: Path, sibling: Path) -> None:
+    def _copy(self, spool: Path, sibling: Path) -> None:
         with spool.open("rb") as source, sibling.open("xb") as copy:
             while chunk := source.read(io.DEFAULT_BUFFER_SIZE << 7):
+                if self._given_up:
+                    raise TransportError(f"The task was ended while it wrote {self._uri}.")
                 copy.write(chunk)
             copy.flush()
             os.fsync(copy.fileno())

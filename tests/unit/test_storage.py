@@ -244,6 +244,20 @@ def test_two_writers_of_one_file_leave_one_whole_file(tmp_path):
     assert os.listdir(tmp_path) == ["a.bin"]
 
 
+def test_killed_copy_leaves_the_old_file_and_nothing_else(tmp_path):
+    """A large file takes a while to copy to its place; a task that is killed then leaves no part of it."""
+    spool = tmp_path / "spool"
+    spool.write_bytes(b"x" * (3 << 20))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.csv").write_text("old")
+    target = target_of(f"file://{tmp_path}/out/a.csv")
+    target.give_up()
+    with pytest.raises(TransportError, match="was ended"):
+        target.put(spool, replace=True)
+    assert os.listdir(tmp_path / "out") == ["a.csv"]
+    assert (tmp_path / "out" / "a.csv").read_text() == "old"
+
+
 def test_upper_case_scheme_is_local_too(tmp_path):
     """A scheme has no case: the file is put in place as safely, or the destination refused."""
     path = tmp_path / "a.jsonl"

@@ -166,7 +166,7 @@ def test_silent_store_does_not_hold_the_worker(place, proxy, temp, monkeypatch):
     with pytest.raises(TransportError) as caught:
         write_whole(uri, LARGE)
     assert time.monotonic() - began < 15
-    _one_sentence(caught.value, "gave no answer for 3 seconds")
+    _one_sentence(caught.value, "did not finish within 3 seconds")
     assert place.get("a.bin") == OLD
     assert place.keys() == ["a.bin"]
 
