@@ -76,6 +76,6 @@ clean: ## Remove what the other commands made
 # Azure's storage on this machine, for tests. Without npm they are skipped, unless REQUIRE_AZURITE is set.
 build/node/azurite.installed: Makefile
 	@mkdir -p build/node
-	@if command -v npm >/dev/null; then echo "Installing Azurite ..." && \
-		npm install --prefix build/node --no-save --no-package-lock --no-audit --no-fund --loglevel=error azurite@3.35.0 && touch $@; \
-		else echo "There is no npm: tests on Azure's storage will be skipped"; fi
+	@if ! command -v npm >/dev/null; then echo "There is no npm: tests on Azure's storage will be skipped"; \
+		else echo "Installing Azurite ..." && npm install --prefix build/node --no-save --no-package-lock --no-audit --no-fund \
+		--loglevel=error azurite@3.35.0 && touch $@ || echo "It failed: tests on Azure's storage will be skipped"; fi

@@ -5,15 +5,24 @@ same blob at the same time would commit each other's blocks, and the blob would 
 """
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_partnercenter.storage.calls import CALL_SECONDS, SECONDS_PER_BYTE, StoreCalls
 from airflow_partnercenter.storage.store_errors import AlreadyThereError, may_heal, store_errors
 
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+#: Azure's library would log thirteen lines for each request.
+_request_logger = logging.getLogger(f"{__name__}.requests")
+_request_logger.setLevel(logging.WARNING)
 
 _BLOCK_BYTES = 8 * 2**20
 #: Azure's limit is 50 000.
@@ -23,7 +32,12 @@ _PARALLEL_BLOCKS = 4
 RETRY_SECONDS = 40.0
 _LONGEST_WAIT_SECONDS = 8.0
 #: Of each request; its own retries are off, as ours are around it.
-_REQUEST = {"retry_total": 0, "connection_timeout": 10, "read_timeout": 60}
+_REQUEST: dict[str, Any] = {
+    "retry_total": 0,
+    "connection_timeout": 10,
+    "read_timeout": 60,
+    "logger": _request_logger,
+}
 
 
 class AzureBlob:
@@ -114,6 +128,7 @@ async def _patiently(request: Callable[[], Awaitable[T]]) -> T:
         retry=retry_if_exception(may_heal),
         wait=wait_exponential(multiplier=0.5, max=_LONGEST_WAIT_SECONDS),
         stop=stop_before_delay(RETRY_SECONDS),
+        before_sleep=_tell,
         reraise=True,
     )
 
@@ -121,6 +136,12 @@ async def _patiently(request: Callable[[], Awaitable[T]]) -> T:
         return await request()
 
     return await retrying(attempt)
+
+
+def _tell(state: "RetryCallState") -> None:
+    error = state.outcome.exception() if state.outcome else None
+    seconds = state.next_action.sleep if state.next_action else 0
+    logger.info("Azure's storage failed (%s); trying again in %.1f s", type(error).__name__, seconds)
 
 
 def _read(spool: Path, offset: int, length: int) -> bytes:

@@ -28,6 +28,10 @@ _NO_CREDENTIALS = frozenset(
         *("DefaultCredentialsError", "RefreshError"),
     }
 )
+#: The service that issues credentials was out of reach, whatever the library calls it.
+_NO_ANSWER = frozenset(
+    {"ServiceRequestError", "ServiceResponseError", "EndpointConnectionError", "ConnectTimeoutError"}
+)
 _MISSING, _CONDITION_FAILED, _REFUSED = 404, 412, (401, 403)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _PASSING_STATUSES = (408, 425, 429)
@@ -73,7 +77,7 @@ def _translated(error: Exception, uri: str) -> Exception:
         return TransportError(f"The store of {uri} failed or is busy ({told}): run the task again later.")
     if isinstance(error, FileNotFoundError) or status == _MISSING:
         return ConfigurationError(f"destination {uri}: the bucket, container or folder does not exist: create it.")
-    if status in _REFUSED or names & _NO_CREDENTIALS or str(error).startswith("Forbidden"):
+    if status in _REFUSED or (names & _NO_CREDENTIALS and not names & _NO_ANSWER) or str(error).startswith("Forbidden"):
         return ConfigurationError(_refusal(uri, told or type(error).__name__))
     if status:
         return ConfigurationError(

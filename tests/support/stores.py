@@ -169,12 +169,14 @@ class GoogleStore(Store):
         extra = {"project": "p", "is_anonymous": True, "gcs.endpoint": f"http://127.0.0.1:{port or self.port}"}
         return {"conn_type": "google_cloud_platform", "extra": extra}
 
-    def _ask(self, path: str, method: str = "GET", content: bytes | None = None) -> bytes:
+    def _ask(
+        self, path: str, method: str = "GET", content: bytes | None = None, content_type: str = "application/json"
+    ) -> bytes:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
             data=content,
             method=method,
-            headers={"Content-Type": "application/json"},
+            headers={"Content-Type": content_type},
         )
         with urllib.request.urlopen(request) as response:  # noqa: S310 - loopback
             return response.read()
@@ -183,7 +185,7 @@ class GoogleStore(Store):
         self._ask("/storage/v1/b?project=p", "POST", json.dumps({"name": name}).encode())
 
     def put(self, container: str, key: str, content: bytes) -> None:
-        self._ask(f"/upload/storage/v1/b/{container}/o?uploadType=media&name={key}", "POST", content)
+        self._ask(f"/upload/storage/v1/b/{container}/o?uploadType=media&name={key}", "POST", content, "text/csv")
 
     def get(self, container: str, key: str) -> bytes:
         return self._ask(f"/storage/v1/b/{container}/o/{key.replace('/', '%2F')}?alt=media")
@@ -288,6 +290,8 @@ def google() -> Iterator[GoogleStore]:
             if find_spec(library):
                 continue
         pytest.skip(f"needs {library}: pip install 'airflow-provider-partnercenter[gcs]' gcp-storage-emulator")
+    # gcsfs would ask Google by gRPC first, for a minute
+    os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--host=127.0.0.1", f"--port={port}"]
