@@ -122,12 +122,18 @@ def write_whole(uri: str, content: bytes) -> None:
 def _put(spool: Path, uri: str, target: Target, *, replace: bool) -> bool:
     """Put the file in place, and compare what arrived with what was sent.
 
+    :return: False if there is an earlier file that must not be replaced.
+    :raises ConfigurationError: there is one that the store does not let be replaced.
     :raises TransportError: the sizes differ.
     """
     sent = spool.stat().st_size
     if not replace and target.size() is not None:
         return False
     if not target.put(spool, replace=replace):
+        if replace:
+            raise ConfigurationError(
+                f"The store of {uri} refuses to replace what is there: look at the bucket's policy."
+            )
         return False
     try:
         arrived = target.size()
