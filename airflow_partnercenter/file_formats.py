@@ -3,7 +3,9 @@
 The text formats hold the rows and nothing else, so that the same rows are the same bytes.
 """
 
+import struct
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -135,8 +137,8 @@ def _csv_lines(batch: "pa.RecordBatch") -> memoryview:
     from airflow_partnercenter.rows import with_text_times
 
     cells = [_csv_cells(column) for column in with_text_times(batch).columns]
-    lines = pc.binary_join_element_wise(*cells, ",", null_handling="replace", null_replacement="")
-    ended = pc.binary_join_element_wise(lines, "", "\r\n")
+    lines = pc.binary_join_element_wise(*cells, _text(","), null_handling="replace", null_replacement="")
+    ended = pc.binary_join_element_wise(lines, _text(""), _text("\r\n"))
     # the texts of an Arrow array lie one after the other, which is the file
     byte_count = pc.sum(pc.binary_length(ended)).as_py()
     return memoryview(ended.buffers()[2])[:byte_count]
@@ -150,5 +152,15 @@ def _csv_cells(column: "pa.Array") -> "pa.Array":
     if not pa.types.is_string(column.type):
         return pc.cast(column, pa.string())
     encoded = column.dictionary_encode()
-    quoted = pc.binary_join_element_wise('"', pc.replace_substring(encoded.dictionary, '"', '""'), '"', "")
-    return quoted.take(encoded.indices)
+    quote, doubled = _text('"'), pc.replace_substring(encoded.dictionary, '"', '""')
+    return pc.binary_join_element_wise(quote, doubled, quote, _text("")).take(encoded.indices)
+
+
+@lru_cache
+def _text(value: str) -> "pa.StringScalar":
+    """Return an Arrow text, made of its bytes: of a Python object it would cost an import of pandas."""
+    import pyarrow as pa
+
+    content = value.encode()
+    offsets = pa.py_buffer(struct.pack("=2i", 0, len(content)))
+    return pa.StringArray.from_buffers(1, offsets, pa.py_buffer(content))[0]

@@ -19,15 +19,13 @@ _STORAGE = "airflow_partnercenter.storage:SpooledFile"
 _GROUPS = {
     f"{_API}.auth:TokenProvider.access_token": "sign in (MSAL)",
     f"{_API}.transport:Transport._send": "send a request (requests, urllib3)",
-    f"{_API}.transport:_read": "receive and decrypt the body",
-    f"{_API}.paging:decode_page": "decode JSON",
-    f"{_API}.decoding:PageDecoder.__call__": "decode JSON",
+    f"{_API}.network:Network.read": "receive and decrypt the body",
+    f"{_API}.decoding:RowDecoder.decode": "parse JSON into typed columns (pyarrow)",
     f"{_API}.proof:Proof.add": "prove completeness",
-    f"{_API}.decoding:RowDecoder.to_batch": "type the columns",
-    f"{_API}.decoding:RowDecoder.table_to_batch": "type the columns",
     f"{_STORAGE}.write": "encode Parquet (pyarrow)",
     f"{_STORAGE}.close": "finish the file, SHA-256",
     f"{_STORAGE}.publish": "put the file in place",
+    "airflow_partnercenter.operators.partner_center:open_path": "open the destination",
 }
 _IMPORTS = "import libraries (pyarrow, numpy, msal, …)"
 

@@ -215,11 +215,10 @@ class _TokenServiceHttp:
         host = urlsplit(url).netloc
 
         def attempt() -> tuple[requests.Response, dict[str, Any]]:
-            deadline = self._network.deadline()
             options = self._network.request_options | {"stream": True}
             try:
                 with self._network.session.request(method, url, **request, **options) as response:
-                    content = self._network.read(response, deadline)
+                    content = self._network.read(response)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 raise transport_error(error, f"the token service at {host}", self._redactor) from error
             body = self._json_object(response.status_code, content)
@@ -233,7 +232,7 @@ class _TokenServiceHttp:
 
         return self._retry.call(attempt)
 
-    def _json_object(self, status: int, content: bytes) -> dict[str, Any]:
+    def _json_object(self, status: int, content: bytearray) -> dict[str, Any]:
         """Return the body, in an error without our secrets; empty if it is not a JSON object."""
         try:
             body = json.loads(content)

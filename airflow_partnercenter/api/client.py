@@ -13,14 +13,16 @@ import pyarrow.compute as pc
 from airflow_partnercenter.api.auth import Credentials, TokenProvider
 from airflow_partnercenter.api.call import Call
 from airflow_partnercenter.api.clouds import CLOUDS
-from airflow_partnercenter.api.decoding import RowDecoder, decode_page
+from airflow_partnercenter.api.decoding import RowDecoder
+from airflow_partnercenter.api.envelope import decode_records
 from airflow_partnercenter.api.network import Network
-from airflow_partnercenter.api.paging import read_by_links, read_customers, read_pages
+from airflow_partnercenter.api.paging import Read, read_customers, read_pages, read_records
 from airflow_partnercenter.api.query import LicenseQuery, build_query
 from airflow_partnercenter.api.redaction import Redactor
 from airflow_partnercenter.api.retrying import RetryPolicy
+from airflow_partnercenter.api.times import utc_time
 from airflow_partnercenter.api.transport import Transport
-from airflow_partnercenter.exceptions import ApiError, ConfigurationError, IncompleteResultError
+from airflow_partnercenter.exceptions import ApiError, ConfigurationError, IncompleteResultError, PartnerCenterError
 from airflow_partnercenter.rows import time_text, to_rows, to_snake_case
 
 logger = logging.getLogger(__name__)
@@ -53,33 +55,33 @@ class LicenseReader(Iterator[pa.RecordBatch]):
     :ivar skipped_customers: those left out so far, as ``{"customer_id", "status_code", "code", "error"}``.
     """
 
-    def __init__(self, query: LicenseQuery, transport: Transport, commercial_prefix: str) -> None:
+    def __init__(
+        self, query: LicenseQuery, transport: Transport, commercial_prefix: str, *, as_served: bool = False
+    ) -> None:
         self._resource = query.resource
         self._call = Call(query.resource.name, transport.gate, query.max_parallel_requests)
-        self._decoder = RowDecoder(query.resource)
-        self._pages = (
-            read_customers(transport, query, commercial_prefix, self._call, self._skip)
-            if query.resource.needs_customer
-            else read_pages(transport, query, commercial_prefix, self._call)
-        )
-        self.schema = self._decoder.schema
+        decoder = RowDecoder(query.resource)
+        read = Read(transport, query, commercial_prefix, self._call, decoder, as_served)
+        self._pages = read_customers(read, self._skip) if query.resource.needs_customer else read_pages(read)
+        self.schema = decoder.schema
         self.correlation_id = self._call.correlation_id
-        self._failure: BaseException | None = None
+        self._outcome: BaseException | None = None
         self.row_count = 0
         self.oldest: str | None = None
         self.newest: str | None = None
         self.skipped_customers: list[dict[str, Any]] = []
 
     def __next__(self) -> pa.RecordBatch:
-        if self._failure:
+        if self._outcome:
             # Asked again, a failed read must not look like one that ended.
-            raise self._failure
+            raise self._outcome
         try:
             return self._next_batch()
-        except StopIteration:
+        except StopIteration as end:
+            self._outcome = end
             raise
         except BaseException as error:
-            self._failure = error
+            self._outcome = error
             self.close()
             raise
 
@@ -89,20 +91,23 @@ class LicenseReader(Iterator[pa.RecordBatch]):
             if page is None:
                 self._log_end()
                 raise StopIteration
-            batch = self._decoder.to_batch(page.records, rows_before=self.row_count, customer_id=page.customer_id)
+        batch = page.rows
         self.row_count += batch.num_rows
         self._call.progress.page_delivered(batch.num_rows)
-        span = pc.min_max(batch["processed_date_time"]).as_py()
+        # As numbers: pyarrow would import pandas to hand out a time.
+        span = pc.min_max(batch["processed_date_time"].cast(pa.int64())).as_py()
         if span["min"] is not None:
             # Text of equal width: it sorts like the times.
-            self.oldest = min(filter(None, (self.oldest, time_text(span["min"]))))
-            self.newest = max(filter(None, (self.newest, time_text(span["max"]))))
+            self.oldest = min(filter(None, (self.oldest, time_text(utc_time(span["min"])))))
+            self.newest = max(filter(None, (self.newest, time_text(utc_time(span["max"])))))
         return batch
 
     def close(self) -> None:
         """End the read early: no further request is sent."""
         self.give_up()
         self._pages.close()
+        # Asked again, it must not look like one that ended.
+        self._outcome = self._outcome or PartnerCenterError("The read was closed before its end.")
 
     def give_up(self) -> None:
         """End the read from another place, such as a signal handler: waits end, and the next step fails."""
@@ -225,7 +230,8 @@ class PartnerCenterClient:
                 return consume(reader)
         except IncompleteResultError as error:
             logger.warning("Reading once more, one page after the other: %s", error)
-        with closing(self.iter_licenses(resource, **(query | {"max_parallel_requests": 1}))) as reader:
+        again = build_query(resource, **(query | {"max_parallel_requests": 1}))
+        with closing(LicenseReader(again, self._transport, self._commercial_prefix, as_served=True)) as reader:
             return consume(reader)
 
     def list_licenses(self, resource: str, **query: Unpack[QueryArguments]) -> list[dict[str, Any]]:
@@ -253,9 +259,9 @@ class PartnerCenterClient:
         url = f"{self._transport.base_url}/v1/customers"
         with call.naming_errors():
             customers: list[dict[str, Any]] = []
-            for page in read_by_links(self._transport, url, call):
-                customers += map(to_snake_case, page.records)
-                call.progress.page_delivered(len(page.records))
+            for page in read_records(self._transport, url, call):
+                customers += map(to_snake_case, page.rows)
+                call.progress.page_delivered(len(page.rows))
             if len({customer.get("id") for customer in customers}) < len(customers):
                 raise IncompleteResultError("Partner Center listed a customer twice; the list may be changing.")
         call.progress.ended()
@@ -269,7 +275,7 @@ class PartnerCenterClient:
         url = build_query("licenses_deployment", page_size=1).url(self._transport.base_url, self._commercial_prefix)
         call = Call("licenses_deployment", self._transport.gate)
         with call.naming_errors():
-            self._transport.get(url, decode_page, call=call)
+            self._transport.get(url, decode_records, call=call)
 
     def close(self) -> None:
         """Close pooled connections; the client may still be used."""

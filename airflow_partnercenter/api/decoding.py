@@ -1,27 +1,26 @@
-"""A body becomes typed rows: bytes, then records as served, then an Arrow batch."""
+"""A body becomes typed rows: an Arrow batch of the declared columns.
+
+What the service left out is null, what no declaration knows is kept, and a value of another kind is an error.
+"""
 
 import logging
-import re
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
-from airflow_partnercenter.api.links import NextLink, next_link_of
+from airflow_partnercenter.api.columnar import ColumnReader
+from airflow_partnercenter.api.envelope import Body, Page, decode_records
+from airflow_partnercenter.api.numbers import INT64, kind_of, real_number, whole_number
 from airflow_partnercenter.api.resources import Field, Kind, Resource
-from airflow_partnercenter.api.retrying import UndecodableBodyError
+from airflow_partnercenter.api.times import utc_microseconds, utc_time
 from airflow_partnercenter.exceptions import ResponseFormatError
 from airflow_partnercenter.rows import ADDITIONAL_FIELDS
 
 logger = logging.getLogger(__name__)
 
-_BOM = b"\xef\xbb\xbf"
-_WHOLE = re.compile(r"[+-]?[0-9]+")
-_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_INT64 = range(-(2**63), 2**63)
 _TYPES = {
     Kind.TEXT: pa.string(),
     Kind.COUNT: pa.int64(),
@@ -34,50 +33,6 @@ _EXPECTED = {
     Kind.PERCENT: "a number",
     Kind.TIME: "an ISO 8601 time",
 }
-_JSON_KINDS = {
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-    str: "text",
-    list: "a list",
-    dict: "an object",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One answer of a collection, its rows not typed yet.
-
-    :param records: rows as served.
-    :param stated_total: ``TotalCount`` or ``totalCount``, if stated.
-    :param next_link: where the next page is; None on the last.
-    :param customer_id: whose rows these are, where the request named a customer.
-    """
-
-    records: list[dict[str, Any]]
-    stated_total: int | None
-    next_link: NextLink | None
-    customer_id: str | None = None
-
-
-def decode_page(body: bytes) -> Page:
-    """Read either envelope: ``{"Value", "@nextLink", "TotalCount"}`` or ``{"items", "totalCount", "links"}``.
-
-    Partner Center starts its bodies with a UTF-8 byte order mark.
-
-    :raises ResponseFormatError: the body is not JSON, or has neither envelope.
-    """
-    try:
-        envelope = msgspec.json.decode(body.removeprefix(_BOM))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        looks_like = "an HTML page, perhaps from a proxy" if body.lstrip()[:1] == b"<" else f"{len(body)} bytes"
-        raise UndecodableBodyError(
-            f"Partner Center answered 200 with a body that is not JSON ({looks_like})."
-        ) from error
-    records = _first(envelope, "Value", "value", "items") if isinstance(envelope, dict) else None
-    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-        raise ResponseFormatError("Partner Center answered 200 without a list of rows under Value or items.")
-    return Page(records, _stated_total(_first(envelope, "TotalCount", "totalCount")), next_link_of(envelope))
 
 
 def schema_of(resource: Resource) -> pa.Schema:
@@ -87,7 +42,7 @@ def schema_of(resource: Resource) -> pa.Schema:
 
 
 class RowDecoder:
-    """Types the records of one read.
+    """Types the rows of one read; may be used by several threads.
 
     :param resource: whose declaration decides columns and types.
     """
@@ -98,6 +53,21 @@ class RowDecoder:
         self._known = {field.wire for field in resource.fields} | {"attributes"}
         self._aliases = {alias: field.wire for field in resource.fields for alias in field.aliases}
         self._named: set[str] = set()
+        self._lock = threading.Lock()
+        self._columns = ColumnReader(resource, self.schema) if resource.is_commercial else None
+
+    def decode(self, body: Body, *, rows_before: int = 0, customer_id: str | None = None) -> Page[pa.RecordBatch]:
+        """Return the page that a body holds, its rows as one batch; see :meth:`to_batch`.
+
+        :raises ResponseFormatError: the body is not of the documented shape.
+        """
+        if self._columns and (page := self._columns.read(body)):
+            return page
+        records = decode_records(body)
+        # What one page has, such as a new field, the next will have too.
+        self._columns = None
+        batch = self.to_batch(records.rows, rows_before=rows_before, customer_id=customer_id)
+        return Page(batch, records.stated_total, records.next_link)
 
     def to_batch(
         self, records: Sequence[dict[str, Any]], *, rows_before: int = 0, customer_id: str | None = None
@@ -122,7 +92,7 @@ class RowDecoder:
         except _UnexpectedValueError as error:
             raise ResponseFormatError(
                 f"Row {rows_before + error.position + 1} of {self._resource.name}: {field.wire} holds "
-                f"{_kind_of(error.value)}, not {_EXPECTED[field.kind]}. The service may have changed; "
+                f"{kind_of(error.value)}, not {_EXPECTED[field.kind]}. The service may have changed; "
                 f"see {self._resource.page}"
             ) from None
 
@@ -131,8 +101,10 @@ class RowDecoder:
         if all(record.keys() <= known for record in records):
             return pa.nulls(len(records), pa.string())
         extras = [self._extra(record) for record in records]
-        if new := {name for extra in extras for name in extra} - self._named:
+        with self._lock:
+            new = {name for extra in extras for name in extra} - self._named
             self._named |= new
+        if new:
             logger.warning(
                 "%s has fields this version does not know, kept in %s: %s",
                 self._resource.name,
@@ -173,22 +145,23 @@ def _texts(values: list[Any]) -> list[Any]:
 
 
 def _counts(values: list[Any]) -> list[Any]:
-    if set(map(type, values)) <= {int, type(None)} and all(v is None or v in _INT64 for v in values):
+    if set(map(type, values)) <= {int, type(None)} and all(v is None or v in INT64 for v in values):
         return values
-    return _each(values, _count)
+    return _each(values, whole_number)
 
 
 def _percents(values: list[Any]) -> list[Any]:
-    return values if set(map(type, values)) <= {float, type(None)} else _each(values, _percent)
+    return values if set(map(type, values)) <= {float, type(None)} else _each(values, real_number)
 
 
 def _times(values: list[Any]) -> list[Any]:
     """Parse each distinct text once: a page holds very few."""
     texts = set(_each(values, _text_of_time))
-    parsed = {text: _utc(text) for text in texts if text is not None}
+    parsed = {text: utc_microseconds(text) for text in texts if text is not None}
     if unreadable := {text for text, time in parsed.items() if time is None}:
         raise next(_UnexpectedValueError(i, v) for i, v in enumerate(values) if v in unreadable)
-    return [parsed.get(value) for value in values]
+    times = {text: utc_time(time) for text, time in parsed.items() if time is not None}
+    return [times.get(value) for value in values]
 
 
 _CONVERTERS: dict[Kind, Callable[[list[Any]], list[Any]]] = {
@@ -209,55 +182,7 @@ def _each(values: list[Any], convert: Callable[[Any], Any]) -> list[Any]:
     return converted
 
 
-def _count(value: Any) -> int:
-    """Read a count, served as ``206``, ``206.0`` or ``"63"``."""
-    number = _percent(value)
-    exact = isinstance(value, int) or (isinstance(value, str) and _WHOLE.fullmatch(value))
-    count = int(value) if exact else int(number)
-    if count not in _INT64 or (count != number and abs(number) < 2**53):
-        raise ValueError(value)
-    return count
-
-
-def _percent(value: Any) -> float:
-    """Read a number; NaN, infinities, true and false are none."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise TypeError(value)
-    if isinstance(value, str) and not _NUMBER.fullmatch(value):
-        raise ValueError(value)
-    number = float(value)
-    if not abs(number) < float("inf"):
-        raise ValueError(value)
-    return number
-
-
 def _text_of_time(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(value)
     return value
-
-
-def _utc(text: str) -> datetime | None:
-    """Return the time, UTC if the text names no offset, or None if it is no time."""
-    try:
-        value = datetime.fromisoformat(text)
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _stated_total(value: Any) -> int | None:
-    if value is None:
-        return None
-    try:
-        return _count(value)
-    except (TypeError, ValueError, OverflowError):
-        raise ResponseFormatError(f"The total count of Partner Center's answer is {_kind_of(value)}.") from None
-
-
-def _first(envelope: dict[str, Any], *names: str) -> Any:
-    return next((envelope[name] for name in names if envelope.get(name) is not None), None)
-
-
-def _kind_of(value: object) -> str:
-    return _JSON_KINDS.get(type(value), type(value).__name__)

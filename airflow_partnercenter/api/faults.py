@@ -85,7 +85,7 @@ class Answer:
     status: int
     reason: str
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes | bytearray
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Fault:
     description: str = ""
 
 
-def parse_fault(body: bytes) -> Fault:
+def parse_fault(body: bytes | bytearray) -> Fault:
     """Return code and text of an error body of any known shape.
 
     The shapes: Partner Center's fault, whose code is text in the documentation and a number on the wire; the
@@ -142,15 +142,21 @@ def retry_after_seconds(headers: Mapping[str, str], text: str = "") -> float | N
     value = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", value):
         return float(value)
-    if value:
-        try:
-            then = parsedate_to_datetime(value)
-        except ValueError:
-            return retry_after_seconds({}, text)
-        then = then if then.tzinfo else then.replace(tzinfo=UTC)
-        return max(0.0, (then - datetime.now(UTC)).total_seconds())
+    if then := _date(value):
+        # By the service's own clock, if it says what that shows: the worker's may be ahead.
+        now = _date(headers.get("Date", "")) or datetime.now(UTC)
+        return max(0.0, (then - now).total_seconds())
     said = re.search(r"try again in (\d+) seconds?", text, re.IGNORECASE)
     return float(said[1]) if said else None
+
+
+def _date(value: str) -> datetime | None:
+    """Return an HTTP date, or None if it is none."""
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def heals_with_new_token(answer: Answer) -> bool:
@@ -186,7 +192,7 @@ def _message(answer: Answer, code: str, said: str, hint: str) -> str:
     return f"{sentence}{'; ' + hint if hint else ''}."
 
 
-def _plain_text(body: bytes) -> str:
+def _plain_text(body: bytes | bytearray) -> str:
     text = body.removeprefix(_BOM).decode("utf-8", "replace").strip()
     if text[:1] == "<":
         title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)

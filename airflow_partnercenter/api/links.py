@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from airflow_partnercenter.exceptions import ResponseFormatError
+from airflow_partnercenter.exceptions import IncompleteResultError, ResponseFormatError
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _FORBIDDEN_HEADERS = {"authorization", "connection", "content-length", "cookie", "host", "transfer-encoding"}
@@ -84,6 +84,38 @@ def next_link_of(envelope: Mapping[str, Any]) -> NextLink | None:
         link["uri"],
         {name: value for name, value in headers.items() if name.lower() not in _FORBIDDEN_HEADERS},
     )
+
+
+class Links:
+    """The next links of one read: each leads to the configured origin, and none twice to the same page.
+
+    :param first_url: where the read begins.
+    :param base_url: the configured origin.
+    """
+
+    def __init__(self, first_url: str, base_url: str) -> None:
+        self._base_url = base_url
+        self._current_url = first_url
+        self._seen: set[tuple[str, tuple[tuple[str, str], ...]]] = {(first_url, ())}
+
+    def add(self, link: NextLink | None) -> tuple[str, dict[str, str]] | None:
+        """Return address and headers of the page that a page links to, or None after the last.
+
+        :raises ResponseFormatError: the link leaves the configured origin.
+        :raises IncompleteResultError: the link leads to a page that was read already.
+        """
+        if link is None:
+            return None
+        url = link.resolve(self._current_url, self._base_url)
+        headers = dict(link.headers)
+        step = (url, tuple(sorted(headers.items())))
+        if step in self._seen:
+            raise IncompleteResultError(
+                f"Partner Center's next link leads back to a page already read, after {len(self._seen)} pages."
+            )
+        self._seen.add(step)
+        self._current_url = url
+        return url, headers
 
 
 def _origin(parts: Any) -> tuple[str, str | None, int | None]:

@@ -15,6 +15,7 @@ import urllib3
 from airflow_partnercenter import __version__
 from airflow_partnercenter.api.auth import TokenProvider
 from airflow_partnercenter.api.call import Call, Gate, RequestIds
+from airflow_partnercenter.api.envelope import Body
 from airflow_partnercenter.api.faults import Answer, error_for, heals_with_new_token
 from airflow_partnercenter.api.network import Network, transport_error
 from airflow_partnercenter.api.redaction import Redactor
@@ -69,7 +70,7 @@ class Transport:
     def get(
         self,
         url: str,
-        decode: Callable[[bytes], T],
+        decode: Callable[[Body], T],
         *,
         call: Call,
         headers: Mapping[str, str] | None = None,
@@ -119,7 +120,6 @@ class Transport:
 
     def _send(self, url: str, call: Call, ids: RequestIds, headers: dict[str, str], token: str) -> Answer:
         """Send once; the answer's own text comes back without secrets."""
-        deadline = self._network.deadline()
         method_path = f"GET {urlsplit(url).path}"
         ours = {"MS-RequestId": ids.request_id, "MS-CorrelationId": ids.correlation_id}
         options = self._network.request_options | {"auth": _Bearer(token), "stream": True}
@@ -128,7 +128,7 @@ class Transport:
         try:
             with self._network.session.get(url, headers=every, **options) as response:
                 ids.answered()
-                body = self._network.read(response, deadline)
+                body = self._network.read(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             who = f"Partner Center at {urlsplit(url).netloc} to {method_path}"
             raise transport_error(error, who, self._redactor) from error
@@ -142,7 +142,7 @@ class Transport:
             ids.correlation_id,
         )
         if response.status_code != _OK:
-            body = self._redactor(body.decode("utf-8", "replace")).encode()
+            body = bytearray(self._redactor(body.decode("utf-8", "replace")).encode())
         reason = self._redactor(response.reason or "")
         return Answer(method_path, response.status_code, reason, response.headers, body)
 

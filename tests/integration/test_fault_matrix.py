@@ -97,7 +97,6 @@ def _rows_of(outcome, case, emulator):
         "repeated": [*rows[:first], *rows[first - 1 : last - 1], *rows[last:]],
         "rotated": [*rows[-1:], *rows[:-1]],
         "replaced": new,
-        "mixed": [*rows[:first], *new[first:]],
         "none": [],
     }[outcome.of]
     hit = range(len(rows)) if case == "everywhere" else range(first, last)

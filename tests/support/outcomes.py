@@ -25,7 +25,7 @@ class Rows:
 
     :param page: what is different in the rows of the page with the fault, by column.
     :param of: ``served`` are the rows of the data set; ``repeated`` those with the last one put first on the page, as
-        served; ``replaced`` those of the new data; ``mixed`` old up to the page and new from it on; ``none`` no row.
+        served; ``replaced`` those of the new data; ``none`` no row.
     """
 
     page: Mapping[str, Any] = field(default_factory=dict)
@@ -39,7 +39,6 @@ class Rows:
             "repeated": "as served, repeated key in the log",
             "rotated": "as served",
             "replaced": "the new data, whole",
-            "mixed": "as served: old rows, then new",
             "none": "no rows, a warning",
         }
         changes = ", ".join(f"`{name}` {value}" for name, value in self.page.items())
@@ -169,9 +168,7 @@ EXPECTED: Mapping[str, Expected] = {
     "total_missing": _harmless(),
     "total_as_text": _harmless(),
     "rows_reordered": Expected(ALL, Rows(of="repeated"), Rows(of="rotated"), {"once": Rows(of="repeated")}),
-    "data_replaced": Expected(
-        Rows(of="replaced"), Rows(of="replaced"), Rows(of="replaced"), {"once": Rows(of="mixed")}
-    ),
+    "data_replaced": Expected(Rows(of="replaced"), Rows(of="replaced"), Rows(of="replaced")),
     "empty_result": _doubtful("was stated", Rows(of="none")),
     "rows_missing": _fatal(ResponseFormatError, "without a list of rows"),
     "unknown_fields": _harmless(additional_fields='{"licensesNew":7}'),

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_partnercenter.api.decoding import RowDecoder, decode_page, schema_of
+from airflow_partnercenter.api.decoding import RowDecoder, schema_of
+from airflow_partnercenter.api.envelope import decode_records
 from airflow_partnercenter.api.resources import RESOURCES
 from airflow_partnercenter.exceptions import ResponseFormatError
 from airflow_partnercenter.rows import to_rows
@@ -47,10 +48,10 @@ def test_documented_deployment_answer_becomes_exactly_these_rows():
         b'"attributes":{"objectType":"Collection"}}'
     )
     assert body == wire_bytes("partner_licenses_deployment")
-    page = decode_page(body)
+    page = decode_records(body)
     assert page.stated_total == 2
     assert page.next_link is None
-    assert _rows("partner_licenses_deployment", *page.records) == [
+    assert _rows("partner_licenses_deployment", *page.rows) == [
         {
             "prorated_deployment_percent": 0.0,
             "licenses_sold": 343,
@@ -71,8 +72,8 @@ def test_documented_deployment_answer_becomes_exactly_these_rows():
 @pytest.mark.parametrize("resource", ROWS)
 def test_documented_answer_becomes_its_rows(resource):
     """Every documented licence body becomes the rows written out by hand, types and key order included."""
-    page = decode_page(wire_bytes(resource))
-    rows = _rows(resource, *page.records, **query_of(resource))
+    page = decode_records(wire_bytes(resource))
+    rows = _rows(resource, *page.rows, **query_of(resource))
     assert json.dumps(rows) == json.dumps(ROWS[resource])
 
 
@@ -80,13 +81,13 @@ def test_documented_answer_becomes_its_rows(resource):
 def test_byte_order_mark_changes_nothing(resource):
     """With or without the mark a body means the same."""
     body = wire_bytes(resource)
-    assert decode_page(body) == decode_page(body.removeprefix(BOM))
+    assert decode_records(body) == decode_records(body.removeprefix(BOM))
 
 
 def test_whole_floats_are_counts_and_percents_stay_as_served():
     """Recordings of 2017 carry counts like ``206.0`` and percents like 25.59: the first become int, the second stay."""
-    page = decode_page((FIXTURES / "counts_as_floats_deployment.json").read_bytes())
-    rows = _rows("partner_licenses_deployment", *page.records)
+    page = decode_records((FIXTURES / "counts_as_floats_deployment.json").read_bytes())
+    rows = _rows("partner_licenses_deployment", *page.rows)
     assert [(row["licenses_sold"], row["prorated_deployment_percent"]) for row in rows] == [(188, 3.72), (512, 25.59)]
     assert all(type(row["licenses_sold"]) is int for row in rows)
     assert [row["processed_date_time"] for row in rows] == [
@@ -98,8 +99,8 @@ def test_whole_floats_are_counts_and_percents_stay_as_served():
 def test_recording_of_usage_is_read():
     """A usage answer with its total at the end and times ending in Z is read row by row."""
     content = json.loads((FIXTURES / "counts_as_floats_usage.json").read_bytes())
-    page = decode_page(json.dumps(content).encode())
-    rows = _rows("partner_licenses_usage", *page.records)
+    page = decode_records(json.dumps(content).encode())
+    rows = _rows("partner_licenses_usage", *page.rows)
     assert len(rows) == page.stated_total
     assert [row["prorated_licenses_usage_percent"] for row in rows] == [
         item["proratedLicensesUsagePercent"] for item in content["items"]
@@ -264,7 +265,7 @@ def test_count_of_64_bits_is_exact(value):
 def test_any_int64_survives_as_number_and_as_text(number):
     """A count is exact whether served as a number or as text."""
     body = json.dumps({"Value": [{"licensesSold": number}, {"licensesSold": str(number)}]}).encode()
-    rows = _rows("licenses_deployment", *decode_page(body).records)
+    rows = _rows("licenses_deployment", *decode_records(body).rows)
     assert [row["licenses_sold"] for row in rows] == [number, number]
 
 
@@ -288,7 +289,7 @@ def test_any_json_becomes_rows_or_one_error_of_ours(records):
     """Whatever valid JSON the rows hold, they become rows of plain values or a ResponseFormatError."""
     body = json.dumps({"Value": records}).encode()
     try:
-        rows = _rows("customer_licenses_usage", *decode_page(body).records)
+        rows = _rows("customer_licenses_usage", *decode_records(body).rows)
     except ResponseFormatError:
         return
     assert len(rows) == len(records)
@@ -311,8 +312,8 @@ def test_any_json_becomes_rows_or_one_error_of_ours(records):
 )
 def test_both_envelopes_are_read(body, count, total):
     """Value and items, TotalCount and totalCount; a total may be absent or text."""
-    page = decode_page(body)
-    assert (len(page.records), page.stated_total) == (count, total)
+    page = decode_records(body)
+    assert (len(page.rows), page.stated_total) == (count, total)
 
 
 @pytest.mark.parametrize(
@@ -344,30 +345,30 @@ def test_both_envelopes_are_read(body, count, total):
 def test_body_of_another_shape_is_an_error(body):
     """A 200 that is not the documented shape is an error, never an empty result."""
     with pytest.raises(ResponseFormatError):
-        decode_page(body)
+        decode_records(body)
 
 
 def test_html_page_is_called_one():
     """A proxy's sign-in page is recognised, and nothing of it is repeated."""
     with pytest.raises(ResponseFormatError, match="HTML") as caught:
-        decode_page(b"<html>password=hunter22</html>")
+        decode_records(b"<html>password=hunter22</html>")
     assert "hunter22" not in str(caught.value)
 
 
 def test_deeply_nested_body_is_one_of_our_errors():
     """A body nested deeper than any parser goes is a format error, not a crash."""
     with pytest.raises(ResponseFormatError):
-        decode_page(b'{"Value":' + b"[" * 100_000)
+        decode_records(b'{"Value":' + b"[" * 100_000)
 
 
 @pytest.mark.parametrize("text", ["\\ud83d\\ude00", "Köln 日本", "a\\u0000b", "line\\u2028"])
 def test_text_of_any_script_survives(text):
     """Escapes, emoji and control characters in names arrive as they are."""
-    row = decode_page(f'{{"Value":[{{"customerName":"{text}"}}]}}'.encode()).records[0]
+    row = decode_records(f'{{"Value":[{{"customerName":"{text}"}}]}}'.encode()).rows[0]
     assert _rows("licenses_usage", row)[0]["customer_name"] == json.loads(f'"{text}"')
 
 
 def test_lone_surrogate_is_one_of_our_errors():
     """Half a character cannot be written to any file; it is a format error, not a crash."""
     with pytest.raises(ResponseFormatError):
-        _rows("licenses_usage", *decode_page(b'{"Value":[{"customerName":"\\ud83d"}]}').records)
+        _rows("licenses_usage", *decode_records(b'{"Value":[{"customerName":"\\ud83d"}]}').rows)

@@ -244,6 +244,15 @@ def test_retry_after_as_a_date(offset):
     assert seconds == pytest.approx(offset.total_seconds(), abs=3)
 
 
+@pytest.mark.parametrize("fast", [timedelta(minutes=-7), timedelta(minutes=7)], ids=["behind", "ahead"])
+def test_retry_after_as_a_date_is_measured_by_the_clock_of_the_service(fast):
+    """A worker whose clock is wrong waits as long as was asked, not longer and not shorter."""
+    then = datetime.now(UTC) + fast
+    headers = {"Date": format_datetime(then, usegmt=True)}
+    headers["Retry-After"] = format_datetime(then + timedelta(seconds=57), usegmt=True)
+    assert retry_after_seconds(headers) == 57
+
+
 def test_retry_after_in_the_past_is_no_wait():
     """A date that has gone by asks for no wait."""
     assert retry_after_seconds({"Retry-After": "Wed, 15 Mar 2017 01:19:18 GMT"}) == 0

@@ -130,6 +130,59 @@ def test_iterator_cannot_take_back_so_doubt_is_the_error(origin, origin_client):
     assert len(origin.requests) == 1
 
 
+def test_closed_iterator_does_not_end_like_a_complete_one(origin, origin_client):
+    """Whoever goes on after ``close`` is told, instead of taking the rows so far for all there are."""
+    origin.answer(_page([1, 2], "?skip=2", 4))
+    reader = origin_client().iter_licenses(RESOURCE, max_parallel_requests=1)
+    assert next(reader).num_rows == 2
+    reader.close()
+    with pytest.raises(PartnerCenterError, match="closed before its end"):
+        list(reader)
+    assert len(origin.requests) == 1
+
+
+def _dated(*days, link=None):
+    rows = [{"serviceCode": "o365", "processedDateTime": f"2026-11-{day}T00:00:00"} for day in days]
+    return Reply(body={"Value": rows, "@nextLink": link, "TotalCount": 4})
+
+
+def _days(rows):
+    return [int(row["processed_date_time"][8:10]) for row in rows]
+
+
+def test_data_replaced_in_a_sequential_read_is_read_once_more(origin, origin_client):
+    """Another processed date in the middle is a doubt: old rows and new ones are no result."""
+    new = [_dated(18, 18, link="?skip=2"), _dated(18, 18)]
+    origin.answer(_dated(17, 17, link="?skip=2"), *new[1:], *new)
+    assert _days(_sequentially(origin_client())) == [18, 18, 18, 18]
+    assert len(origin.requests) == 4
+
+
+def test_iterator_ends_where_data_are_replaced(origin, origin_client):
+    """An iterator cannot take back the old rows, so the first page of newer data is its error."""
+    origin.answer(_dated(17, 17, link="?skip=2"), _dated(18, 18))
+    reader = origin_client().iter_licenses(RESOURCE, max_parallel_requests=1)
+    assert next(reader).num_rows == 2
+    with pytest.raises(IncompleteResultError, match="data processed at 2026-11-18T00:00:00"):
+        next(reader)
+
+
+def test_dates_that_are_mixed_at_every_read_are_data(origin, origin_client):
+    """Each row has its own processed date: what two reads show alike is no replacement."""
+    pages = [_dated(17, 17, link="?skip=2"), _dated(17, 18)]
+    origin.answer(*pages, *pages)
+    assert _days(_sequentially(origin_client())) == [17, 17, 17, 18]
+
+
+@pytest.mark.parametrize(
+    "body", [{"Value": None, "TotalCount": 0}, {"totalCount": 0, "items": None}], ids=["new", "old"]
+)
+def test_null_instead_of_an_empty_list_is_empty_if_the_total_says_so(origin, origin_client, body):
+    """A serialiser may write null for no rows; with a total of 0 nothing else can be meant."""
+    origin.answer(Reply(body=body))
+    assert origin_client().list_licenses(RESOURCE) == []
+
+
 def test_finished_iterator_stays_finished(origin, origin_client):
     """After the last page there is no other, however often it is asked; the end is logged once."""
     origin.answer(_page([1], None, 1))

@@ -231,7 +231,7 @@ def test_keys_that_the_service_repeats_in_a_read_that_adds_up_are_data(origin, o
     assert [row["customer_tenant_id"] for row in rows] == list("abcdea")
     named = [line for line in logs.of("airflow_partnercenter.api.proof") if "repeats keys" in line]
     assert len(named) == 1
-    assert "customerTenantId='a'" in named[0]
+    assert "customer_tenant_id='a'" in named[0]
 
 
 def test_foreign_link_is_an_error_in_parallel_too(origin, origin_client, other_origin):
