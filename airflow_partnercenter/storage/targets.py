@@ -125,14 +125,20 @@ class StoredObject:
         seconds = CALL_SECONDS + spool.stat().st_size * SECONDS_PER_BYTE
         try:
             with store_errors(self._uri), self._no_unfinished_upload():
-                self._calls.call("put_file", str(spool), self._path, seconds=seconds, **self._understood(options))
-        except (AlreadyThereError, FileExistsError):
+                self._upload(spool, seconds, self._understood(options))
+        except AlreadyThereError:
             return False
         return True
 
     def give_up(self) -> None:
         """End the upload; what was sent of it is removed."""
         self._calls.give_up()
+
+    def _upload(self, spool: Path, seconds: float, options: dict[str, Any]) -> None:
+        try:
+            self._calls.call("put_file", str(spool), self._path, seconds=seconds, **options)
+        except FileExistsError as error:
+            raise AlreadyThereError from error
 
     def _understood(self, options: dict[str, Any]) -> dict[str, Any]:
         """Leave out what older versions of the library do not know."""
