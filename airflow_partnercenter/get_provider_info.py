@@ -42,6 +42,13 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [_modules(integration, "hooks")],
         "operators": [_modules(integration, "operators")],
+        "extra-links": [
+            f"airflow_partnercenter.links.partner_center.{link}"
+            for link in ("FileLink", "ResourceDocumentationLink", "PartnerCenterLink")
+        ],
+        # Airflow 3 reads the first, Airflow 2 the second.
+        "asset-uris": [_asset_scheme()],
+        "dataset-uris": [_asset_scheme()],
         "connection-types": [
             {
                 "connection-type": CONNECTION_TYPE,
@@ -51,6 +58,15 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": form_fields(),
             }
         ],
+    }
+
+
+def _asset_scheme() -> dict[str, Any]:
+    return {
+        "schemes": ["partnercenter"],
+        "handler": "airflow_partnercenter.assets.sanitize_uri",
+        "factory": "airflow_partnercenter.assets.create_asset",
+        "to_openlineage_converter": "airflow_partnercenter.assets.convert_asset_to_openlineage",
     }
 
 

@@ -2,21 +2,36 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
+from airflow_partnercenter.assets import add_events, check_outlets
 from airflow_partnercenter.exceptions import ConfigurationError, EmptyResultError, ResultTooLargeError
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook, failing_fast
+from airflow_partnercenter.lineage import TaskLineage, report_output
+from airflow_partnercenter.links.partner_center import (
+    FILE_ADDRESS_KEY,
+    FileLink,
+    PartnerCenterLink,
+    ResourceDocumentationLink,
+)
+from airflow_partnercenter.locations import FileLocation
 from airflow_partnercenter.storage import Destination, SpooledFile, open_path
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from typing import TypeVar
+
+    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_partnercenter.api.client import LicenseReader, QueryArguments
+    from airflow_partnercenter.expectations import QualityGate
+
+    T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +68,7 @@ class PartnerCenterLicensesOperator(BaseOperator):
         "partner_center_conn_id",
     )
     ui_color = "#e8f1fb"
+    operator_extra_links: "Sequence[BaseOperatorLink]" = (ResourceDocumentationLink(), PartnerCenterLink())
 
     def __init__(
         self,
@@ -80,6 +96,7 @@ class PartnerCenterLicensesOperator(BaseOperator):
         self.on_customer_error = on_customer_error
         self.on_empty = on_empty
         self.partner_center_conn_id = partner_center_conn_id
+        self._lineage: TaskLineage | None = None
 
     @cached_property
     def hook(self) -> PartnerCenterHook:
@@ -97,6 +114,19 @@ class PartnerCenterLicensesOperator(BaseOperator):
             "max_parallel_requests": self.max_parallel_requests,
             "on_customer_error": self.on_customer_error,
         }
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> "OperatorLineage[Any, Any] | None":
+        """Return what this task read and wrote, for OpenLineage; also asked for when it failed."""
+        return self._lineage.to_openlineage() if self._lineage else None
+
+    def _read_whole(self, consume: "Callable[[LicenseReader, TaskLineage], T]") -> "T":
+        """Return what ``consume`` makes of a complete read, which starts with a clean sheet when it is done again."""
+
+        def consume_noting(reader: "LicenseReader") -> "T":
+            self._lineage = TaskLineage(self.hook.resource_uri(self.resource), reader.schema)
+            return consume(reader, self._lineage)
+
+        return self.hook.read_whole(self.resource, consume_noting, **self._query)
 
     def _check_choice(self, name: str, choices: tuple[str, ...]) -> None:
         if getattr(self, name) not in choices:
@@ -130,7 +160,7 @@ class PartnerCenterListLicensesOperator(PartnerCenterLicensesOperator):
         """Read, check the size, return."""
         with failing_fast():
             self._check_choice("on_empty", ("allow", "skip", "fail"))
-            rows, skipped = self.hook.get_conn().read_whole(self.resource, _rows_and_skipped, **self._query)
+            rows, skipped = self._read_whole(_rows_and_skipped)
             self._meet_emptiness(len(rows))
             self._check_size(rows)
         if skipped:
@@ -160,12 +190,29 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
     :param file_format: ``parquet``, ``csv``, ``json`` or ``jsonl``; by default what the destination ends in
         (``.parquet``, ``.csv``, ``.json``, ``.jsonl``, text ones also ``.gz``). (templated)
     :param if_exists: what a file that is there already does: ``replace`` it, ``skip`` the task, or ``fail`` it.
+    :param expectations: of the rows, checked before the file is put in place, such as
+        ``{"fail": {"row_count_at_least": 1000, "no_null_keys": True}, "warn": {"processed_within_days": 3}}``. A broken
+        one of ``fail`` fails the task and leaves the previous file. (templated)
+    :param partition_asset_events: whether asset events carry the newest processed day as their partition key. By
+        default they do if the DAG's timetable is Airflow's ``PartitionedAtRuntime``. Airflow starts partition-aware
+        DAGs on an event with a key, and all others on one without.
     :return: ``{"uri", "resource", "file_format", "row_count", "byte_count", "sha256", "processed_date_time":
         {"min", "max"}, "correlation_id", "columns"}``, plain JSON values; with ``on_customer_error="skip"`` also
-        ``"skipped_customers"``, a list of ``{"customer_id", "status_code", "code", "error"}``.
+        ``"skipped_customers"``, a list of ``{"customer_id", "status_code", "code", "error"}``; with ``expectations``
+        also ``"expectations"``, a list of ``{"name", "on_failure", "expected", "observed", "passed", "message"}``.
     """
 
-    template_fields: Sequence[str] = (*PartnerCenterLicensesOperator.template_fields, "destination", "file_format")
+    template_fields: Sequence[str] = (
+        *PartnerCenterLicensesOperator.template_fields,
+        "destination",
+        "file_format",
+        "expectations",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"expectations": "json"}
+    operator_extra_links: "Sequence[BaseOperatorLink]" = (
+        FileLink(),
+        *PartnerCenterLicensesOperator.operator_extra_links,
+    )
 
     def __init__(
         self,
@@ -173,12 +220,16 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
         destination: str,
         file_format: str | None = None,
         if_exists: IfExists = "replace",
+        expectations: Mapping[str, Mapping[str, Any]] | str | None = None,
+        partition_asset_events: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.destination = destination
         self.file_format = file_format
         self.if_exists = if_exists
+        self.expectations = expectations
+        self.partition_asset_events = partition_asset_events
         self._reader: LicenseReader | None = None
         self._spool: SpooledFile | None = None
 
@@ -188,11 +239,14 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
             self._check_choice("on_empty", ("allow", "skip", "fail"))
             self._check_choice("if_exists", ("replace", "skip", "fail"))
             destination = Destination.parse(self.destination, self.file_format)
+            self._gate()
+            check_outlets(self.outlets, destination.uri)
             open_path(destination.uri)
             if destination.is_final:
                 self._meet_existing(destination)
-            client = self.hook.get_conn()
-            return client.read_whole(self.resource, lambda reader: self._write(reader, destination), **self._query)
+            described = self._read_whole(lambda reader, lineage: self._write(reader, lineage, destination))
+            self._announce(context, described)
+        return described
 
     def on_kill(self) -> None:
         """Leave no spool behind: Airflow ends the process soon, whatever it does."""
@@ -200,18 +254,50 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
             self._reader.give_up()
             self._spool.discard()
 
-    def _write(self, reader: "LicenseReader", destination: Destination) -> dict[str, Any]:
+    def _write(self, reader: "LicenseReader", lineage: TaskLineage, destination: Destination) -> dict[str, Any]:
+        from airflow_partnercenter.expectations import require
+
+        gate = self._gate()
         with SpooledFile(destination, reader.schema) as spool:
             self._reader, self._spool = reader, spool
             for batch in reader:
                 spool.write(batch)
+                gate.watch(batch)
+                lineage.note_rows(batch)
             byte_count, sha256 = spool.close()
             self._meet_emptiness(spool.row_count)
+            results = gate.results()
+            lineage.note_expectations(results)
+            require(results, self.resource)
             final = destination.at(reader.newest and reader.newest[:10])
             # Once more: reading may have taken long.
             self._meet_existing(final)
             spool.publish(final)
-        return self._describe(final, reader, byte_count=byte_count, sha256=sha256)
+        return self._describe(final, reader, results, byte_count=byte_count, sha256=sha256)
+
+    def _gate(self) -> "QualityGate":
+        """Return a new quality gate.
+
+        :raises ConfigurationError: the expectations cannot work.
+        """
+        from airflow_partnercenter.api.resources import get_resource
+        from airflow_partnercenter.expectations import ExpectedRows, QualityGate
+
+        resource = get_resource(self.resource)
+        # Aggregated rows are named by what they are aggregated by.
+        key = tuple(field.column for field in resource.fields if field.wire in (self.group_by or ())) or resource.key
+        return QualityGate(self.expectations, ExpectedRows(resource.name, resource.columns, key))
+
+    def _announce(self, context: "Context", described: dict[str, Any]) -> None:
+        """Tell Airflow and OpenLineage what was written, and leave the file's web address for its link."""
+        path, location = open_path(described["uri"]), FileLocation.of(described["uri"])
+        add_events(context, self.outlets, described, partitioned=self.partition_asset_events)
+        report_output(path, location.asset_uri)
+        if self._lineage:
+            self._lineage.note_file(described, path.fs)
+        address = location.web_address(path.fs)
+        if address and "ti" in context:
+            context["ti"].xcom_push(key=FILE_ADDRESS_KEY, value=address)
 
     def _meet_existing(self, destination: Destination) -> None:
         """Do what ``if_exists`` says if there is a file already."""
@@ -222,7 +308,13 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
         raise ConfigurationError(f"{destination.uri} exists, and if_exists is 'fail'; nothing was changed.")
 
     def _describe(
-        self, destination: Destination, reader: "LicenseReader", *, byte_count: int, sha256: str
+        self,
+        destination: Destination,
+        reader: "LicenseReader",
+        expectations: list[dict[str, Any]],
+        *,
+        byte_count: int,
+        sha256: str,
     ) -> dict[str, Any]:
         logger.info(
             "Wrote %s: %d rows, %d bytes [MS-CorrelationId %s]",
@@ -244,10 +336,18 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
         }
         if self.on_customer_error == "skip":
             described["skipped_customers"] = reader.skipped_customers
+        if expectations:
+            described["expectations"] = expectations
         return described
 
 
-def _rows_and_skipped(reader: "LicenseReader") -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _rows_and_skipped(
+    reader: "LicenseReader", lineage: TaskLineage
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     from airflow_partnercenter.rows import to_rows
 
-    return [row for batch in reader for row in to_rows(batch)], reader.skipped_customers
+    rows = []
+    for batch in reader:
+        lineage.note_rows(batch)
+        rows += to_rows(batch)
+    return rows, reader.skipped_customers
