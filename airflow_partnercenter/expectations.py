@@ -257,9 +257,9 @@ EXPECTATIONS = tuple(_WATCHES)
 
 
 def _read(asked: Mapping[str, Any] | str | None) -> Mapping[str, Any]:
-    if isinstance(asked, str) and asked.strip():
+    if isinstance(asked, str):
         try:
-            asked = json.loads(asked)
+            asked = json.loads(asked) if asked.strip() else None
         except ValueError:
             raise ConfigurationError(f"expectations is text but not JSON: {_HOW_TO_WRITE}.") from None
     if not asked:

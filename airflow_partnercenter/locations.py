@@ -54,8 +54,8 @@ class FileLocation:
         """
         if self.scheme == "file":
             return "file", self.key
-        account = getattr(filesystem, "account_name", None)
-        if self.scheme == "abfs" and account:
+        account = _azure_account(filesystem)[0] if self.scheme == "abfs" else None
+        if account:
             return f"abfss://{self.bucket}@{account}.dfs.core.windows.net", self.key
         return f"{self.scheme}://{self.bucket}", self.key
 
@@ -84,17 +84,22 @@ class FileLocation:
 
     def _in_azure(self, filesystem: Any) -> str | None:
         """Return the blob's own address: the portal's needs subscription and resource group, which nobody told us."""
-        account = getattr(filesystem, "account_name", None)
-        settings = dict(
-            part.split("=", 1)
-            for part in (getattr(filesystem, "connection_string", None) or "").split(";")
-            if "=" in part
-        )
-        if not account or "BlobEndpoint" in settings:
-            return None
-        host = getattr(filesystem, "account_host", None)
-        suffix = settings.get("EndpointSuffix", "core.windows.net")
-        return f"https://{host or f'{account}.blob.{suffix}'}/{self.bucket}/{quote(self.key)}"
+        host = _azure_account(filesystem)[1]
+        return f"https://{host}/{self.bucket}/{quote(self.key)}" if host else None
+
+
+def _azure_account(filesystem: Any) -> tuple[str | None, str | None]:
+    """Return a storage account and the public host of its blobs, as far as the filesystem's settings tell."""
+    text = getattr(filesystem, "connection_string", None) or ""
+    settings = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
+    endpoint = urlsplit(settings.get("BlobEndpoint", "")).hostname or ""
+    in_azure = ".blob." in endpoint
+    account = getattr(filesystem, "account_name", None) or settings.get("AccountName")
+    account = account or (endpoint.split(".")[0] if in_azure else None)
+    if endpoint:
+        return account, endpoint if in_azure else None
+    suffix = settings.get("EndpointSuffix", "core.windows.net")
+    return account, getattr(filesystem, "account_host", None) or (account and f"{account}.blob.{suffix}")
 
 
 def _is_below(url: str, *domains: str) -> bool:
