@@ -1,9 +1,10 @@
-"""The names of one file: Airflow's asset, OpenLineage's dataset, a web address. Pure functions of its URI and store.
+"""The names of one file: Airflow's asset, OpenLineage's dataset, a web address.
 
 A destination is written ``scheme://connection@bucket/key``; none of the names holds the connection, as several may lead
 to the same file.
 """
 
+import os
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
@@ -11,6 +12,9 @@ from urllib.parse import quote, urlsplit
 #: Other spellings of a scheme that lead to the same store.
 _SCHEMES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfss": "abfs", "adl": "abfs", "local": "file"}
 _AWS_CONSOLES = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}
+
+#: Where AWS's libraries look for an endpoint that is not AWS's own, beside the connection.
+_AWS_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,9 @@ class FileLocation:
         return address(filesystem) if address else None
 
     def _in_aws(self, filesystem: Any) -> str | None:
-        endpoint = getattr(filesystem, "endpoint_url", None)
+        endpoint = getattr(filesystem, "endpoint_url", None) or next(
+            filter(None, map(os.environ.get, _AWS_ENDPOINTS)), None
+        )
         if endpoint and not _is_below(endpoint, "amazonaws.com", "amazonaws.com.cn"):
             return None
         session = getattr(filesystem, "session", None)

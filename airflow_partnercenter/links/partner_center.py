@@ -1,8 +1,8 @@
 """Links from a task to its file, to Microsoft's page of the resource, and to Partner Center itself.
 
-Airflow 3 asks for them in the worker when a task ends; Airflow 2 in the webserver, with an operator rebuilt from its
-database. So they use static data and XCom only. Airflow's UI shows ``http(s)`` addresses and no others: a file without
-a web address has no link.
+Airflow 3 asks for them in the worker when a task ends, with the operator that ran; Airflow 2 in the webserver, with one
+rebuilt from its database, to which static data and XCom are all there is. Airflow's UI shows ``http(s)`` addresses and
+no others: a file without a web address has no link.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ class FileLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: "TaskInstanceKey") -> str:
         """Return the address that the task left, or empty text."""
+        if hasattr(operator, "file_web_address"):
+            return operator.file_web_address or ""
         return XCom.get_value(ti_key=ti_key, key=FILE_ADDRESS_KEY) or ""
 
 

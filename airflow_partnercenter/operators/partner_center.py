@@ -230,6 +230,7 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
         self.if_exists = if_exists
         self.expectations = expectations
         self.partition_asset_events = partition_asset_events
+        self.file_web_address: str | None = None
         self._reader: LicenseReader | None = None
         self._spool: SpooledFile | None = None
 
@@ -295,9 +296,9 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
         report_output(path, location.asset_uri)
         if self._lineage:
             self._lineage.note_file(described, path.fs)
-        address = location.web_address(path.fs)
-        if address and "ti" in context:
-            context["ti"].xcom_push(key=FILE_ADDRESS_KEY, value=address)
+        self.file_web_address = location.web_address(path.fs)
+        if self.file_web_address and "ti" in context:
+            context["ti"].xcom_push(key=FILE_ADDRESS_KEY, value=self.file_web_address)
 
     def _meet_existing(self, destination: Destination) -> None:
         """Do what ``if_exists`` says if there is a file already."""
