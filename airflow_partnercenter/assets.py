@@ -109,10 +109,19 @@ def add_events(
     key = newest[:10] if newest and _is_partitioned(context, partitioned) else None
     for outlet in outlets:
         if isinstance(outlet, AssetAlias):
-            events[outlet].add(_file_asset(described["uri"]), extra=extra)
+            is_airflow_2 = hasattr(events[outlet], "dataset_alias_events")
+            values = {name: _HashableDict(value) if isinstance(value, dict) else value for name, value in extra.items()}
+            events[outlet].add(_file_asset(described["uri"]), extra=values if is_airflow_2 else extra)
         elif isinstance(outlet, Asset) or type(outlet).__name__ in ("AssetNameRef", "AssetUriRef"):
             events[outlet].extra = extra
             _set_partition(events[outlet], key)
+
+
+class _HashableDict(dict[str, Any]):
+    """A dictionary within an alias event's extra: Airflow 2 collects the values of those in a set."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
 
 
 def _is_partitioned(context: Mapping[str, Any], partitioned: bool | None) -> bool:

@@ -1,7 +1,7 @@
 """The URI of a Partner Center resource as an asset, and what the collector of hook lineage is told."""
 
 import pytest
-from airflow.providers.common.compat.assets import Asset
+from airflow.providers.common.compat.assets import Asset, AssetAlias
 from airflow.providers.openlineage.utils.utils import translate_airflow_asset
 from airflow.sdk.lineage import HookLineageCollector
 from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
@@ -52,6 +52,24 @@ def test_uri_that_names_no_resource_is_refused_where_the_dag_is_parsed(uri):
     """A typo would be an asset that nothing ever updates."""
     with pytest.raises(ValueError, match=r"partnercenter://<host>/<tenant>/<resource>"):
         Asset(uri=uri)
+
+
+def test_alias_event_of_airflow_2_can_be_put_into_a_set():
+    """Airflow 2 makes a set of the values in such an event's extra, after the file is there: that must not fail."""
+    added = []
+
+    class Accessor:
+        dataset_alias_events = ()
+
+        def add(self, asset: Asset, extra: dict[str, object]) -> None:
+            added.append((asset.uri, frozenset(extra.items())))
+
+    described = dict.fromkeys(assets.EVENT_KEYS) | {"uri": "s3://conn@b/a.csv", "processed_date_time": {"max": None}}
+    alias = AssetAlias("files")
+    assets.add_events({"outlet_events": {alias: Accessor()}}, [alias], described, partitioned=True)
+    [(uri, extra)] = added
+    assert uri == "s3://b/a.csv"
+    assert dict(extra) == described
 
 
 @pytest.fixture
