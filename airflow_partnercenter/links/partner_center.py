@@ -7,7 +7,7 @@ no others: a file without a web address has no link.
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
+from airflow.providers.common.compat.sdk import BaseOperatorLink
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import TaskInstanceKey
@@ -26,6 +26,8 @@ class FileLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: "TaskInstanceKey") -> str:
         """Return the address that the task left, or empty text."""
+        from airflow.providers.common.compat.sdk import XCom
+
         if hasattr(operator, "file_web_address"):
             return operator.file_web_address or ""
         return XCom.get_value(ti_key=ti_key, key=FILE_ADDRESS_KEY) or ""

@@ -1,5 +1,7 @@
 """The quality gate: what each expectation sees, and that a misspelt one is refused with the right names."""
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -158,3 +160,26 @@ def test_misspelt_expectation_is_refused_with_the_right_ones(asked, words):
         QualityGate(asked, _rows())
     assert all(word in str(caught.value) for word in words), str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def _cpu_seconds(work: Callable[[], object]) -> float:
+    started = time.process_time()
+    work()
+    return time.process_time() - started
+
+
+def test_watching_costs_next_to_nothing_beside_decoding():
+    """All expectations of a deployment resource together take under 3 % of what making the batches takes."""
+    records = [_record(productId=f"p{number}" if number % 97 else None) for number in range(10_000)]
+    decoder = RowDecoder(RESOURCES["licenses_deployment"])
+    decoding = min(_cpu_seconds(lambda: decoder.to_batch(records)) for _ in range(3))
+    pages = [decoder.to_batch(records) for _ in range(20)]
+    asked = {"row_count_at_least": 1, "processed_within_days": 3, "no_null_keys": True, "deployed_at_most_sold": True}
+    gate = QualityGate({"warn": asked}, _rows())
+
+    def watch_all() -> None:
+        for page in pages:
+            gate.watch(page)
+
+    watch_all()
+    assert min(_cpu_seconds(watch_all) for _ in range(5)) < 0.03 * decoding * len(pages)
