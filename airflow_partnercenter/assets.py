@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from airflow_partnercenter.exceptions import ConfigurationError
 from airflow_partnercenter.locations import FileLocation
@@ -61,7 +61,7 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     *tenant, resource = uri.path.strip("/").split("/")
     if not uri.hostname or "@" in uri.netloc or len(tenant) > 1 or not _RESOURCE.fullmatch(resource) or uri.query:
         raise ValueError(f"{uri.geturl()} names no resource of Partner Center: {_WANTED}licenses_deployment.")
-    return urlsplit(resource_uri(uri.netloc, "".join(tenant), resource))
+    return urlsplit(resource_uri(uri.netloc, unquote("".join(tenant)), resource))
 
 
 def convert_asset_to_openlineage(asset: "Asset", lineage_context: Any) -> "Dataset":
@@ -109,16 +109,21 @@ def add_events(
     key = newest[:10] if newest and _is_partitioned(context, partitioned) else None
     for outlet in outlets:
         if isinstance(outlet, AssetAlias):
-            is_airflow_2 = hasattr(events[outlet], "dataset_alias_events")
-            values = {name: _HashableDict(value) if isinstance(value, dict) else value for name, value in extra.items()}
-            events[outlet].add(_file_asset(described["uri"]), extra=values if is_airflow_2 else extra)
+            events[outlet].add(_file_asset(described["uri"]), extra=_fit_for_alias(events[outlet], extra))
         elif isinstance(outlet, Asset) or type(outlet).__name__ in ("AssetNameRef", "AssetUriRef"):
             events[outlet].extra = extra
             _set_partition(events[outlet], key)
 
 
+def _fit_for_alias(event: Any, extra: dict[str, Any]) -> dict[str, Any]:
+    """Return the extra as the event of an alias can hold it: Airflow 2 puts its values into a set."""
+    if not hasattr(event, "dataset_alias_events"):
+        return extra
+    return {name: _HashableDict(value) if isinstance(value, dict) else value for name, value in extra.items()}
+
+
 class _HashableDict(dict[str, Any]):
-    """A dictionary within an alias event's extra: Airflow 2 collects the values of those in a set."""
+    """A dictionary that can be in a set."""
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))

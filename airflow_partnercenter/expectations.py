@@ -21,7 +21,6 @@ from airflow_partnercenter.rows import time_text
 logger = logging.getLogger(__name__)
 
 _LEVELS = ("warn", "fail")
-_PROCESSED = "processed_date_time"
 _HOW_TO_WRITE = 'write {"fail": {"row_count_at_least": 1000}, "warn": {"processed_within_days": 3}}'
 
 

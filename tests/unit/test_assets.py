@@ -33,6 +33,8 @@ def test_every_resource_can_be_an_asset(resource):
 def test_tenant_may_be_left_out():
     """A deployment with one partner needs no tenant in its assets."""
     assert Asset(uri=f"{HOST}/licenses_usage").uri == f"{HOST}/licenses_usage"
+    odd = assets.create_asset(host="h", tenant_id="a b", resource="licenses_usage")
+    assert odd.uri == odd.normalized_uri == "partnercenter://h/a%20b/licenses_usage"
     assert assets.create_asset(host="h:8443", resource="licenses_usage").uri == "partnercenter://h:8443/licenses_usage"
 
 
