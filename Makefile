@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint setup format bench bench-quick requirements clean
+.PHONY: help demo test lint setup format bench bench-quick bench-stores requirements clean
 
 # The first Python that is new enough; `make PYTHON=/path/to/python3.12 …` overrides it.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -13,7 +13,7 @@ help: ## List the commands
 demo: .venv/demo.installed ## Run the report DAG on the emulator; print the licence table and the report's path
 	@$(BIN)/airflow-partnercenter demo --folder .demo
 
-test: .venv/dev.installed ## Run the default test suite
+test: .venv/dev.installed build/node/azurite.installed ## Run the default test suite
 	$(BIN)/pytest
 
 lint: .venv/dev.installed ## Check style, types and who may import whom
@@ -33,6 +33,9 @@ bench: .venv/bench.installed ## Measure against what users would write instead (
 
 bench-quick: .venv/bench.installed ## Check in two minutes that the benchmarks work
 	$(BIN)/python -m benchmarks --quick
+
+bench-stores: .venv/bench.installed build/node/azurite.installed ## Measure writes to Azure and S3 (about six minutes)
+	$(BIN)/python -m benchmarks.stores
 
 requirements: .venv/dev.installed ## Compile requirements/*.txt anew: names, versions and hashes, no index
 	$(UV) pip compile pyproject.toml --group dev --extra emulator --extra reports --universal --generate-hashes --upgrade \
@@ -69,3 +72,10 @@ clean: ## Remove what the other commands made
 .venv/bench.installed: requirements/bench.txt pyproject.toml | .venv/dev.installed
 	@$(UV) pip install --compile-bytecode --require-hashes --requirement requirements/bench.txt
 	@touch $@
+
+# Azure's storage on this machine, for tests. Without npm they are skipped, unless REQUIRE_AZURITE is set.
+build/node/azurite.installed: Makefile
+	@mkdir -p build/node
+	@if ! command -v npm >/dev/null; then echo "There is no npm: tests on Azure's storage will be skipped"; \
+		else echo "Installing Azurite ..." && npm install --prefix build/node --no-save --no-package-lock --no-audit --no-fund \
+		--loglevel=error azurite@3.35.0 && touch $@ || echo "It failed: tests on Azure's storage will be skipped"; fi

@@ -1,18 +1,24 @@
-"""The file formats: Arrow batches to the bytes of Parquet, CSV, JSON and JSON Lines."""
+"""The file formats: Arrow batches to the bytes of Parquet, CSV, JSON and JSON Lines.
 
-from collections.abc import Iterator
+The text formats hold the rows and nothing else, so that the same rows are the same bytes.
+"""
+
+from collections.abc import Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS_PER_GROUP = 100_000
+#: Before the keys of what a Parquet file says of itself.
+_KEY_PREFIX = "partner_center."
+_CSV_ROWS_AT_ONCE = 10_000
 
 
 class Writer(Protocol):
     """Writes batches to a stream in one format."""
 
-    def __init__(self, stream: IO[bytes], schema: "pa.Schema") -> None: ...
+    def __init__(self, stream: IO[bytes], schema: "pa.Schema", description: Mapping[str, str]) -> None: ...
 
     def write(self, batch: "pa.RecordBatch") -> None:
         """Add rows."""
@@ -22,15 +28,19 @@ class Writer(Protocol):
 
 
 class _ParquetWriter:
-    """Parquet: zstd, typed columns, times as ``timestamp[us, UTC]``, row groups of a useful size."""
+    """Parquet: zstd, typed columns, times as ``timestamp[us, UTC]``, row groups of a useful size.
 
-    def __init__(self, stream: IO[bytes], schema: "pa.Schema") -> None:
+    The description and the row count are in the key-value metadata of the file, as ``partner_center.…``.
+    """
+
+    def __init__(self, stream: IO[bytes], schema: "pa.Schema", description: Mapping[str, str]) -> None:
         import pyarrow.parquet as pq
 
-        self._schema = schema
-        self._parquet = pq.ParquetWriter(stream, schema, compression="zstd")
+        self._schema = schema.with_metadata({_KEY_PREFIX + key: value for key, value in description.items()})
+        self._parquet = pq.ParquetWriter(stream, self._schema, compression="zstd")
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = 0
+        self._row_count = 0
 
     def write(self, batch: "pa.RecordBatch") -> None:
         # Each write makes a row group of its own, and a customer has few rows.
@@ -42,39 +52,38 @@ class _ParquetWriter:
     def close(self) -> None:
         if self._waiting_rows:
             self._write_group()
+        # pyarrow before 18 cannot add to an open file; the count is then in the footer's own field alone
+        if hasattr(self._parquet, "add_key_value_metadata"):
+            self._parquet.add_key_value_metadata({f"{_KEY_PREFIX}row_count": str(self._row_count)})
         self._parquet.close()
 
     def _write_group(self) -> None:
         import pyarrow as pa
 
         self._parquet.write_table(pa.Table.from_batches(self._waiting, self._schema))
+        self._row_count += self._waiting_rows
         self._waiting, self._waiting_rows = [], 0
 
 
 class _CsvWriter:
-    """CSV: UTF-8, a header, every text quoted and a null bare, so that null and empty text differ."""
+    """CSV by RFC 4180: UTF-8, a header, CRLF; every text is quoted and a null bare, so that null and empty differ."""
 
-    def __init__(self, stream: IO[bytes], schema: "pa.Schema") -> None:
-        import pyarrow as pa
-        import pyarrow.csv
-
-        from airflow_partnercenter.rows import with_text_times
-
-        self._with_text_times = with_text_times
-        empty = pa.RecordBatch.from_pylist([], schema=schema)
-        self._csv = pyarrow.csv.CSVWriter(stream, with_text_times(empty).schema)
+    def __init__(self, stream: IO[bytes], schema: "pa.Schema", description: Mapping[str, str]) -> None:
+        self._stream = stream
+        stream.write(",".join(f'"{name}"' for name in schema.names).encode() + b"\r\n")
 
     def write(self, batch: "pa.RecordBatch") -> None:
-        self._csv.write_batch(self._with_text_times(batch))
+        for first in range(0, batch.num_rows, _CSV_ROWS_AT_ONCE):
+            self._stream.write(_csv_lines(batch.slice(first, _CSV_ROWS_AT_ONCE)))
 
     def close(self) -> None:
-        self._csv.close()
+        """Nothing comes after the last row."""
 
 
 class _JsonLinesWriter:
     """JSON Lines: one object a line, as :meth:`PartnerCenterHook.list_licenses` returns them."""
 
-    def __init__(self, stream: IO[bytes], schema: "pa.Schema") -> None:
+    def __init__(self, stream: IO[bytes], schema: "pa.Schema", description: Mapping[str, str]) -> None:
         self._stream = stream
 
     def write(self, batch: "pa.RecordBatch") -> None:
@@ -87,7 +96,7 @@ class _JsonLinesWriter:
 class _JsonWriter:
     """One JSON array, a row a line."""
 
-    def __init__(self, stream: IO[bytes], schema: "pa.Schema") -> None:
+    def __init__(self, stream: IO[bytes], schema: "pa.Schema", description: Mapping[str, str]) -> None:
         self._stream = stream
         self._before_next = b"[\n"
 
@@ -114,3 +123,31 @@ def _json_rows(batch: "pa.RecordBatch") -> Iterator[bytes]:
     from airflow_partnercenter.rows import to_rows
 
     return map(msgspec.json.encode, to_rows(batch))
+
+
+def _csv_lines(batch: "pa.RecordBatch") -> memoryview:
+    """Return the rows as CSV.
+
+    pyarrow's own writer ends lines by LF alone in the versions that Airflow 2 is installed with.
+    """
+    import pyarrow.compute as pc
+
+    from airflow_partnercenter.rows import with_text_times
+
+    cells = [_csv_cells(column) for column in with_text_times(batch).columns]
+    lines = pc.binary_join_element_wise(*cells, ",", null_handling="replace", null_replacement="")
+    ended = pc.binary_join_element_wise(lines, "", "\r\n")
+    # the texts of an Arrow array lie one after the other, which is the file
+    return memoryview(ended.buffers()[2])
+
+
+def _csv_cells(column: "pa.Array") -> "pa.Array":
+    """Return each value as CSV spells it; the same texts come again and again, so each is quoted once."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_string(column.type):
+        return pc.cast(column, pa.string())
+    encoded = column.dictionary_encode()
+    quoted = pc.binary_join_element_wise('"', pc.replace_substring(encoded.dictionary, '"', '""'), '"', "")
+    return quoted.take(encoded.indices)

@@ -5,6 +5,8 @@ from typing import Any
 
 from airflow_partnercenter.connection import CONNECTION_NAME, CONNECTION_TYPE, form_fields
 
+#: What the metadata database of any Airflow takes without harm; ``[partner_center] max_xcom_bytes`` is another limit.
+MAX_XCOM_BYTES = 49_152
 #: Standard fields of a connection, as they are called here; shared with the hook for Airflow 2.
 FIELD_BEHAVIOUR: dict[str, Any] = {
     "hidden_fields": ["port", "schema"],
@@ -49,6 +51,23 @@ def get_provider_info() -> dict[str, Any]:
         # Airflow 3 reads the first, Airflow 2 the second.
         "asset-uris": [_asset_scheme()],
         "dataset-uris": [_asset_scheme()],
+        "config": {
+            "partner_center": {
+                "description": "Settings of the Partner Center provider.",
+                "options": {
+                    "max_xcom_bytes": {
+                        "description": (
+                            "Most bytes of UTF-8 JSON that PartnerCenterListLicensesOperator pushes to XCom, unless "
+                            "the task sets max_xcom_bytes itself. Raise it where XComs live in object storage."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "integer",
+                        "example": "10000000",
+                        "default": str(MAX_XCOM_BYTES),
+                    }
+                },
+            }
+        },
         "connection-types": [
             {
                 "connection-type": CONNECTION_TYPE,

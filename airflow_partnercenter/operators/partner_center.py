@@ -7,10 +7,12 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator, conf
 
+from airflow_partnercenter import __version__
 from airflow_partnercenter.assets import add_events, check_outlets
 from airflow_partnercenter.exceptions import ConfigurationError, EmptyResultError, ResultTooLargeError
+from airflow_partnercenter.get_provider_info import MAX_XCOM_BYTES
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook, failing_fast
 from airflow_partnercenter.lineage import TaskLineage, report_output
 from airflow_partnercenter.links.partner_center import (
@@ -20,7 +22,7 @@ from airflow_partnercenter.links.partner_center import (
     ResourceDocumentationLink,
 )
 from airflow_partnercenter.locations import FileLocation
-from airflow_partnercenter.storage import Destination, SpooledFile, open_path
+from airflow_partnercenter.storage import PROCESSED_DATE, Destination, SpooledFile, open_path
 
 if TYPE_CHECKING:
     from typing import TypeVar
@@ -38,6 +40,9 @@ logger = logging.getLogger(__name__)
 OnEmpty = Literal["allow", "skip", "fail"]
 OnCustomerError = Literal["fail", "skip"]
 IfExists = Literal["replace", "skip", "fail"]
+
+#: Query arguments that change how rows are read, not which.
+_NOT_OF_THE_DATA = frozenset({"page_size", "max_parallel_requests"})
 
 
 class PartnerCenterLicensesOperator(BaseOperator):
@@ -149,10 +154,11 @@ class PartnerCenterListLicensesOperator(PartnerCenterLicensesOperator):
     :meth:`PartnerCenterHook.list_licenses` returns them. Customers left out by ``on_customer_error="skip"`` are in the
     XCom ``skipped_customers``. Further parameters: :class:`PartnerCenterLicensesOperator`.
 
-    :param max_xcom_bytes: most bytes of UTF-8 JSON to push; beyond it the task fails before anything is pushed.
+    :param max_xcom_bytes: most bytes of UTF-8 JSON to push; beyond it the task fails before anything is pushed. By
+        default what ``[partner_center] max_xcom_bytes`` of Airflow's configuration says, which is 49 152 if not set.
     """
 
-    def __init__(self, *, max_xcom_bytes: int = 49_152, **kwargs: Any) -> None:
+    def __init__(self, *, max_xcom_bytes: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.max_xcom_bytes = max_xcom_bytes
 
@@ -168,14 +174,26 @@ class PartnerCenterListLicensesOperator(PartnerCenterLicensesOperator):
         return rows
 
     def _check_size(self, rows: list[dict[str, Any]]) -> None:
-        size = len(json.dumps(rows, ensure_ascii=False).encode())
+        size, limit = len(json.dumps(rows, ensure_ascii=False).encode()), self._limit()
         logger.info("%s: %d rows, %d bytes for XCom", self.resource, len(rows), size)
-        if size > self.max_xcom_bytes:
+        if size > limit:
             raise ResultTooLargeError(
-                f"{len(rows):,} rows of {self.resource} are {size:,} bytes, more than max_xcom_bytes="
-                f"{self.max_xcom_bytes:,}. Use PartnerCenterLicensesToObjectStorageOperator with a destination such as "
-                "s3://connection@bucket/licenses.parquet, or ask for less by filter_expression or group_by."
+                f"{len(rows):,} rows of {self.resource} are {size:,} bytes, more than max_xcom_bytes={limit:,}. Ask "
+                "for less by filter_expression or group_by, or write them to a file: two lines of the task change, to\n"
+                f"    {PartnerCenterLicensesToObjectStorageOperator.__name__}(\n"
+                f'        destination="s3://connection@bucket/{self.resource}/{PROCESSED_DATE}.parquet",'
             )
+
+    def _limit(self) -> int:
+        if self.max_xcom_bytes is not None:
+            return self.max_xcom_bytes
+        configured = conf.get("partner_center", "max_xcom_bytes", fallback=str(MAX_XCOM_BYTES))
+        try:
+            return int(configured)
+        except ValueError:
+            raise ConfigurationError(
+                f"[partner_center] max_xcom_bytes is {configured!r} in Airflow's configuration: give a whole number."
+            ) from None
 
 
 class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator):
@@ -259,7 +277,7 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
         from airflow_partnercenter.expectations import require
 
         gate = self._gate()
-        with SpooledFile(destination, reader.schema) as spool:
+        with SpooledFile(destination, reader.schema, self._provenance(reader)) as spool:
             self._reader, self._spool = reader, spool
             for batch in reader:
                 spool.write(batch)
@@ -271,9 +289,8 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
             lineage.note_expectations(results)
             require(results, self.resource)
             final = destination.at(reader.newest and reader.newest[:10])
-            # Once more: reading may have taken long.
-            self._meet_existing(final)
-            spool.publish(final)
+            if not spool.publish(final, replace=self.if_exists == "replace"):
+                self._refuse(final)
         return self._describe(final, reader, results, byte_count=byte_count, sha256=sha256)
 
     def _gate(self) -> "QualityGate":
@@ -300,10 +317,25 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
         if self.file_web_address and "ti" in context:
             context["ti"].xcom_push(key=FILE_ADDRESS_KEY, value=self.file_web_address)
 
+    def _provenance(self, reader: "LicenseReader") -> dict[str, str]:
+        """Return what a Parquet file says of itself; rows of many customers name them by themselves."""
+        query = {name: value for name, value in self._query.items() if value and name not in _NOT_OF_THE_DATA}
+        if not isinstance(self.customer_id, str | None):
+            query["customer_id"] = f"{len(self.customer_id)} customers"
+        return {
+            "resource": self.resource,
+            "query": json.dumps(query, default=str, sort_keys=True),
+            "correlation_id": reader.correlation_id,
+            "package_version": __version__,
+        }
+
     def _meet_existing(self, destination: Destination) -> None:
         """Do what ``if_exists`` says if there is a file already."""
-        if self.if_exists == "replace" or not destination.exists():
-            return
+        if self.if_exists != "replace" and destination.exists():
+            self._refuse(destination)
+
+    def _refuse(self, destination: Destination) -> None:
+        """Leave a file as it is, in the way ``if_exists`` says."""
         if self.if_exists == "skip":
             raise AirflowSkipException(f"{destination.uri} exists; skipping, as if_exists says.")
         raise ConfigurationError(f"{destination.uri} exists, and if_exists is 'fail'; nothing was changed.")

@@ -7,9 +7,12 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException
 
+from airflow_partnercenter import __version__
 from airflow_partnercenter.emulator import Answer, Emulator
 from airflow_partnercenter.exceptions import (
     AuthenticationError,
@@ -104,9 +107,9 @@ def test_documented_answer_goes_into_every_format(documented, connect, tmp_path,
     }
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", SUFFIXES[1:])
 def test_second_run_writes_the_same_bytes(documented, connect, tmp_path, suffix):
-    """A re-run of unchanged data changes nothing but the ids."""
+    """A re-run of unchanged data changes nothing but the ids; a Parquet file holds them, a text file does not."""
     connect(documented)
     first = _store(f"file://{tmp_path}/a.{suffix}")
     second = _store(f"file://{tmp_path}/a.{suffix}")
@@ -114,6 +117,33 @@ def test_second_run_writes_the_same_bytes(documented, connect, tmp_path, suffix)
     second.pop("correlation_id")
     assert first == second
     assert json.loads(json.dumps(first)) == first
+
+
+def test_parquet_file_says_where_it_comes_from(emulator, connect, tmp_path):
+    """Resource, query, Microsoft's correlation ID, version and row count are in its metadata; no secret is."""
+    connect(emulator)
+    described = _store(f"file://{tmp_path}/a.parquet", filter_expression="serviceCode eq 'o365'", page_size=5)
+    metadata = pa.parquet.read_metadata(tmp_path / "a.parquet").metadata
+    told = {key.decode(): value.decode() for key, value in metadata.items() if key.startswith(b"partner_center.")}
+    assert json.loads(told.pop("partner_center.query")) == {
+        "filter_expression": "serviceCode eq 'o365'",
+        "on_customer_error": "fail",
+    }
+    assert told == {
+        "partner_center.resource": "licenses_deployment",
+        "partner_center.correlation_id": described["correlation_id"],
+        "partner_center.package_version": __version__,
+        "partner_center.row_count": str(described["row_count"]),
+    }
+
+
+def test_parquet_file_of_many_customers_does_not_list_them(emulator, connect, tmp_path):
+    """Their rows do; a hundred thousand of them would make every reader of the footer wait."""
+    connect(emulator)
+    customers = [customer.id for customer in emulator.partner.customers]
+    _store(f"file://{tmp_path}/a.parquet", resource="customer_licenses_usage", customer_id=customers)
+    query = pa.parquet.read_metadata(tmp_path / "a.parquet").metadata[b"partner_center.query"]
+    assert json.loads(query)["customer_id"] == f"{len(customers)} customers"
 
 
 @pytest.mark.parametrize("emulator", [{"customers": 6, "max_page_size": 4}], indirect=True, ids=["pages of four"])
@@ -181,6 +211,32 @@ def test_list_over_the_limit_is_refused_with_the_way_out(entra, connect):
         _list(resource="licenses_deployment", max_xcom_bytes=size - 1)
     assert isinstance(caught.value.__cause__, ResultTooLargeError)
     assert f"{size:,}" in str(caught.value)
+    change = str(caught.value).splitlines()[1:]
+    assert [line.strip() for line in change] == [
+        "PartnerCenterLicensesToObjectStorageOperator(",
+        'destination="s3://connection@bucket/licenses_deployment/{processed_date}.parquet",',
+    ]
+
+
+def test_limit_of_the_configuration_holds_where_the_task_sets_none(entra, connect, monkeypatch):
+    """``[partner_center] max_xcom_bytes`` is read when the task runs; a task's own limit wins; nonsense is named."""
+    connect(entra)
+    size = len(json.dumps(_list(resource="partner_licenses_usage"), ensure_ascii=False).encode())
+    monkeypatch.setenv("AIRFLOW__PARTNER_CENTER__MAX_XCOM_BYTES", str(size - 1))
+    with pytest.raises(AirflowFailException, match=f"max_xcom_bytes={size - 1:,}"):
+        _list(resource="partner_licenses_usage")
+    assert _list(resource="partner_licenses_usage", max_xcom_bytes=size)
+    monkeypatch.setenv("AIRFLOW__PARTNER_CENTER__MAX_XCOM_BYTES", "plenty")
+    with pytest.raises(AirflowFailException, match="'plenty'"):
+        _list(resource="partner_licenses_usage")
+
+
+@pytest.mark.parametrize("emulator", [{"customers": 60}], indirect=True, ids=["sixty customers"])
+def test_limit_is_48_kib_where_nobody_sets_one(emulator, connect):
+    """Airflow's configuration needs no section of ours."""
+    connect(emulator)
+    with pytest.raises(AirflowFailException, match="max_xcom_bytes=49,152"):
+        _list(resource="licenses_deployment")
 
 
 @pytest.mark.parametrize("kind", ["list", "store"])

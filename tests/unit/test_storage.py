@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from airflow_partnercenter.api.resources import RESOURCES
 from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError, TransportError
 from airflow_partnercenter.rows import to_rows
 from airflow_partnercenter.storage import Destination, SpooledFile, read_snapshots, write_whole
+from airflow_partnercenter.storage.targets import target_of
 
 RECORDS = [
     {"customerName": 'Ö, "quoted"\nline', "licensesSold": 2**53 + 1, "processedDateTime": "2018-10-14T00:00:00.1"},
@@ -212,6 +214,48 @@ def test_replaced_file_is_never_seen_in_part(tmp_path):
         _write(f"file://{path}", RECORDS)
         assert reader.read() == "old\n"
     assert len(_read_back(path)) == len(RECORDS)
+
+
+def test_file_that_appears_meanwhile_is_not_replaced(tmp_path):
+    """Without ``replace`` the name is taken by a link, which fails if it is taken; nothing is left beside it."""
+    destination = Destination.parse(f"file://{tmp_path}/a.csv")
+    with SpooledFile(destination, DECODER.schema) as spool:
+        spool.write(DECODER.to_batch(RECORDS))
+        spool.close()
+        target = target_of(destination.uri)
+        assert target.put(spool.path, replace=False) is True
+        (tmp_path / "a.csv").write_text("another run's")
+        assert target.put(spool.path, replace=False) is False
+        assert spool.publish(destination, replace=False) is False
+        assert (tmp_path / "a.csv").read_text() == "another run's"
+        assert spool.publish(destination, replace=True) is True
+    assert os.listdir(tmp_path) == ["a.csv"]
+    assert len(_read_back(tmp_path / "a.csv")) == len(RECORDS)
+
+
+def test_two_writers_of_one_file_leave_one_whole_file(tmp_path):
+    """The last rename wins; a reader never sees a mixture."""
+    contents = [bytes([number]) * (5 << 20) for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        for outcome in [pool.submit(write_whole, f"file://{tmp_path}/a.bin", content) for content in contents]:
+            with suppress(TransportError):  # the size that is checked may be that of another's
+                outcome.result()
+    assert (tmp_path / "a.bin").read_bytes() in contents
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_killed_copy_leaves_the_old_file_and_nothing_else(tmp_path):
+    """A large file takes a while to copy to its place; a task that is killed then leaves no part of it."""
+    spool = tmp_path / "spool"
+    spool.write_bytes(b"x" * (3 << 20))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.csv").write_text("old")
+    target = target_of(f"file://{tmp_path}/out/a.csv")
+    target.give_up()
+    with pytest.raises(TransportError, match="was ended"):
+        target.put(spool, replace=True)
+    assert os.listdir(tmp_path / "out") == ["a.csv"]
+    assert (tmp_path / "out" / "a.csv").read_text() == "old"
 
 
 def test_upper_case_scheme_is_local_too(tmp_path):

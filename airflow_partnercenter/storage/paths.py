@@ -1,0 +1,43 @@
+"""A URI becomes a path on a filesystem, its connection checked first."""
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, ObjectStoragePath
+
+from airflow_partnercenter.exceptions import ConfigurationError
+
+_LOCAL_SCHEMES = ("file://", "local://")
+
+
+def is_local(uri: str) -> bool:
+    """Return whether a checked URI names a file on the worker."""
+    return uri.startswith(_LOCAL_SCHEMES)
+
+
+def open_path(uri: str) -> ObjectStoragePath:
+    """Return the path of a URI, its connection checked first: the filesystem layer swallows an unknown one.
+
+    :raises ConfigurationError: the connection, the scheme or the library for it is not there, or the connection is
+        not one that its library can use.
+    """
+    conn_id = connection_id(uri)
+    try:
+        if conn_id:
+            BaseHook.get_connection(conn_id)
+        path = ObjectStoragePath(uri)
+        path.fs  # noqa: B018 - attaches the filesystem, which is where a missing library shows
+    except AirflowNotFoundException:
+        raise ConfigurationError(
+            f"{uri} names connection {conn_id!r}, which does not exist: create it, or write "
+            "scheme://connection@bucket/key with one that does."
+        ) from None
+    except (ImportError, ValueError) as error:
+        raise ConfigurationError(
+            f"{uri} cannot be opened ({error}): check the scheme, and install what it needs, such as "
+            "'airflow-provider-partnercenter[s3]', [azure] or [gcs]; then check the connection."
+        ) from error
+    return path
+
+
+def connection_id(uri: str) -> str | None:
+    """Return the connection that a URI names, if it does."""
+    authority = uri.split("://", 1)[1].split("/", 1)[0]
+    return authority.rsplit("@", 1)[0] if "@" in authority else None

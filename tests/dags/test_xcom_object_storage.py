@@ -1,0 +1,69 @@
+"""Rows through Airflow's XCom backend for object storage, run by Airflow itself in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from airflow_partnercenter.emulator import Emulator
+
+SCRIPT = """
+import json
+from datetime import datetime, timezone
+from airflow.utils.db import initdb
+initdb()
+import os
+from airflow.dag_processing.bundles.manager import DagBundlesManager
+from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+from airflow.providers.common.compat.sdk import DAG, task
+from airflow_partnercenter.operators.partner_center import PartnerCenterListLicensesOperator
+
+with DAG("through_object_storage", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc)) as dag:
+    rows = PartnerCenterListLicensesOperator(task_id="list", resource="licenses_deployment")
+
+    @task
+    def count(rows):
+        return len(rows)
+
+    count(rows.output)
+    PartnerCenterListLicensesOperator(task_id="refused", resource="licenses_deployment", max_xcom_bytes=49_152)
+
+DagBundlesManager().sync_bundles_to_db()
+bag = DagBag(dag_folder=os.devnull)
+bag.bag_dag(dag)
+sync_bag_to_db(bag, "dags-folder", None)
+run = dag.test(logical_date=None)
+states = {each.task_id: str(each.state) for each in run.get_task_instances()}
+counted = run.get_task_instance("count").xcom_pull(task_ids="count")
+print("TOLD", json.dumps({"states": states, "counted": counted}))
+"""
+
+
+def test_large_result_goes_through_the_object_storage_backend(tmp_path: Path) -> None:
+    """With the limit raised, rows are in a file and reach the next task; a task with a limit of its own is refused."""
+    for folder in ("dags", "xcom"):
+        (tmp_path / folder).mkdir()
+    with Emulator(customers=60) as emulator:
+        rows = len(emulator.partner.rows("deployment"))
+        environment = os.environ | {
+            "AIRFLOW_HOME": str(tmp_path / "airflow"),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags"),
+            "AIRFLOW__CORE__XCOM_BACKEND": "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend",
+            "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH": f"file://{tmp_path}/xcom",
+            "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "49152",
+            "AIRFLOW__PARTNER_CENTER__MAX_XCOM_BYTES": "10000000",
+            "AIRFLOW_CONN_PARTNER_CENTER_DEFAULT": json.dumps(emulator.connection()),
+        }
+        finished = subprocess.run(
+            [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, timeout=180, check=False
+        )
+    told = [line.removeprefix("TOLD ") for line in finished.stdout.splitlines() if line.startswith("TOLD ")]
+    assert told, finished.stderr[-3000:]
+    states = {"list": "success", "count": "success", "refused": "failed"}
+    assert json.loads(told[0]) == {"states": states, "counted": rows}
+    (stored,) = [path for path in (tmp_path / "xcom").rglob("*") if path.is_file()]
+    assert len(json.loads(stored.read_text())) == rows
+    assert stored.stat().st_size > 49_152
+    assert "PartnerCenterLicensesToObjectStorageOperator(" in finished.stdout + finished.stderr

@@ -1,0 +1,1 @@
+"""Tests of hook and operators against the emulator and an object store."""
