@@ -138,7 +138,8 @@ def _csv_lines(batch: "pa.RecordBatch") -> memoryview:
     lines = pc.binary_join_element_wise(*cells, ",", null_handling="replace", null_replacement="")
     ended = pc.binary_join_element_wise(lines, "", "\r\n")
     # the texts of an Arrow array lie one after the other, which is the file
-    return memoryview(ended.buffers()[2])
+    byte_count = pc.sum(pc.binary_length(ended)).as_py()
+    return memoryview(ended.buffers()[2])[:byte_count]
 
 
 def _csv_cells(column: "pa.Array") -> "pa.Array":

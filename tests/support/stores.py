@@ -123,6 +123,25 @@ class S3Store(Store):
         login = "AKIAWRONG" if wrong_key else "test"
         return {"conn_type": "aws", "login": login, "password": "testtest", "extra": extra}
 
+    def connection_that_may(self, *actions: str) -> dict[str, Any]:
+        """Return a connection of a user who may do just this, once keys are checked."""
+        import boto3
+
+        iam = boto3.client(
+            "iam",
+            endpoint_url=f"http://127.0.0.1:{self.port}",
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="testtest",
+        )
+        name = f"u-{uuid.uuid4().hex[:12]}"
+        iam.create_user(UserName=name)
+        statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(policy))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return self.connection() | {"login": key["AccessKeyId"], "password": key["SecretAccessKey"]}
+
     @contextmanager
     def checking_keys(self) -> Iterator[None]:
         """Have moto check access keys, which it does not by itself."""
@@ -212,8 +231,11 @@ class Place:
 
     def connect(self, port: int | None = None, *, wrong_key: bool = False, patient: bool = False) -> str:
         """Return the ID of a new connection: Airflow keeps the filesystem of one it has seen."""
+        return self.add(self.store.connection(port, wrong_key=wrong_key, patient=patient))
+
+    def add(self, connection: dict[str, Any]) -> str:
+        """Return the ID under which Airflow knows a connection from now on."""
         conn_id = f"lake_{uuid.uuid4().hex[:12]}"
-        connection = self.store.connection(port, wrong_key=wrong_key, patient=patient)
         self._monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
         return conn_id
 
