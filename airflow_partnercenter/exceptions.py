@@ -16,10 +16,14 @@
     ├── ResponseFormatError              no    200, but not the documented shape, or a link to another host
     ├── IncompleteResultError            yes   the rows do not add up; a later run may see settled data
     ├── EmptyResultError                 no    no rows, and the caller asked for a failure in that case
+    ├── ExpectationError                 no    complete rows, but not as the caller expects them
     └── ResultTooLargeError              no    more than XCom should carry
 
 ``retriable`` says whether the same call may succeed later without anybody changing anything.
 """
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class PartnerCenterError(Exception):
@@ -149,6 +153,21 @@ class IncompleteResultError(PartnerCenterError):
 
 class EmptyResultError(PartnerCenterError):
     """There are no rows, and the caller asked for a failure in that case."""
+
+
+class ExpectationError(PartnerCenterError):
+    """The rows are complete but not as the caller expects them; the previous file is untouched.
+
+    Not retriable: Microsoft processes the data once a day, so a retry after minutes reads the same rows again. To wait
+    for newer data is the sensor's task.
+
+    :param message: which expectations did not hold, and what was seen.
+    :param results: of all expectations, as the storage operator returns them.
+    """
+
+    def __init__(self, message: str, *, results: Sequence[Mapping[str, Any]] = ()) -> None:
+        super().__init__(message)
+        self.results = results
 
 
 class ResultTooLargeError(PartnerCenterError):

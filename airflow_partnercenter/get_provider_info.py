@@ -71,6 +71,13 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [_modules(integration, "operators")],
         # read by Airflow 3 only
         "cli": ["airflow_partnercenter.cli.airflow_commands.get_partner_center_commands"],
+        "extra-links": [
+            f"airflow_partnercenter.links.partner_center.{link}"
+            for link in ("FileLink", "ResourceDocumentationLink", "PartnerCenterLink")
+        ],
+        # Airflow 3 reads the first, Airflow 2 the second.
+        "asset-uris": [_asset_scheme()],
+        "dataset-uris": [_asset_scheme()],
         "config": {
             "partner_center": {
                 "description": "Settings of the Partner Center provider.",
@@ -97,6 +104,15 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": form_fields(),
             }
         ],
+    }
+
+
+def _asset_scheme() -> dict[str, Any]:
+    return {
+        "schemes": ["partnercenter"],
+        "handler": "airflow_partnercenter.assets.sanitize_uri",
+        "factory": "airflow_partnercenter.assets.create_asset",
+        "to_openlineage_converter": "airflow_partnercenter.assets.convert_asset_to_openlineage",
     }
 
 

@@ -1,7 +1,8 @@
 """### A licence report from daily snapshots.
 
 1. `store_licenses_deployment` and `store_partner_licenses_deployment` write the latest licence data to the lake, one
-   Parquet file per processed date. Running twice on one day replaces the file by the same rows.
+   Parquet file per processed date. Running twice on one day replaces the file by the same rows. The first one updates
+   the asset `partner_center_licenses_deployment`, on which `partner_center_on_new_snapshot` runs.
 2. `write_report` reads all snapshots with pandas and writes one self-contained HTML page: seats sold and deployed per
    service, product and customer, the change since the last snapshot, and the trend.
 
@@ -11,7 +12,7 @@ logical date, so the DAG may be started from the UI or the command line at any t
 
 from datetime import datetime
 
-from airflow.providers.common.compat.sdk import DAG, Param, task
+from airflow.providers.common.compat.sdk import DAG, Asset, Param, task
 
 from airflow_partnercenter.operators.partner_center import PartnerCenterLicensesToObjectStorageOperator
 
@@ -32,12 +33,16 @@ with DAG(
         ),
     },
 ):
+    # [START store]
     commercial = PartnerCenterLicensesToObjectStorageOperator(
         task_id="store_licenses_deployment",
         resource="licenses_deployment",
         destination="{{ params.lake }}/licenses_deployment/{processed_date}.parquet",
         on_empty="fail",
+        expectations={"fail": {"no_null_keys": True}, "warn": {"processed_within_days": 7}},
+        outlets=[Asset("partner_center_licenses_deployment")],
     )
+    # [END store]
     # The older resource has been seen empty since 2021: the report does without it then.
     partner = PartnerCenterLicensesToObjectStorageOperator(
         task_id="store_partner_licenses_deployment",

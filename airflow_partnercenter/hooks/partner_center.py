@@ -5,22 +5,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException, BaseHook
 
+from airflow_partnercenter.assets import resource_uri
 from airflow_partnercenter.connection import CONNECTION_FIELDS, CONNECTION_NAME, CONNECTION_TYPE, read_connection
 from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError
 from airflow_partnercenter.get_provider_info import field_behaviour
+from airflow_partnercenter.lineage import report_input
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Unpack
+    from typing import TypeVar, Unpack
 
     import pandas as pd
 
     from airflow_partnercenter.api.client import LicenseReader, PartnerCenterClient, QueryArguments
     from airflow_partnercenter.api.retrying import RetryPolicy
     from airflow_partnercenter.connection import ConnectionSettings
+
+    T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -60,14 +65,29 @@ class PartnerCenterHook(BaseHook):
 
         See :meth:`airflow_partnercenter.api.client.PartnerCenterClient.list_licenses`.
         """
-        return self.get_conn().list_licenses(resource, **query)
+        rows = self.get_conn().list_licenses(resource, **query)
+        report_input(self, self.resource_uri(resource))
+        return rows
 
     def iter_licenses(self, resource: str, **query: "Unpack[QueryArguments]") -> "LicenseReader":
         """Return an iterator over the Arrow batches of a licence resource, for results of any size.
 
         See :meth:`airflow_partnercenter.api.client.PartnerCenterClient.iter_licenses`.
         """
-        return self.get_conn().iter_licenses(resource, **query)
+        reader = self.get_conn().iter_licenses(resource, **query)
+        report_input(self, self.resource_uri(resource))
+        return reader
+
+    def read_whole(
+        self, resource: str, consume: "Callable[[LicenseReader], T]", **query: "Unpack[QueryArguments]"
+    ) -> "T":
+        """Return what ``consume`` makes of a complete read.
+
+        See :meth:`airflow_partnercenter.api.client.PartnerCenterClient.read_whole`.
+        """
+        result = self.get_conn().read_whole(resource, consume, **query)
+        report_input(self, self.resource_uri(resource))
+        return result
 
     def get_df(self, resource: str, **query: "Unpack[QueryArguments]") -> "pd.DataFrame":
         """Return all rows of a licence resource as a frame.
@@ -82,7 +102,7 @@ class PartnerCenterHook(BaseHook):
             return pa.Table.from_batches(reader, schema=reader.schema)
 
         dtypes = {pa.int64(): pd.Int64Dtype(), pa.float64(): pd.Float64Dtype(), pa.string(): pd.StringDtype()}
-        table = self.get_conn().read_whole(resource, to_table, **query)
+        table = self.read_whole(resource, to_table, **query)
         frame: pd.DataFrame = table.to_pandas(types_mapper=dtypes.get)
         return frame
 
@@ -92,6 +112,17 @@ class PartnerCenterHook(BaseHook):
         See :meth:`airflow_partnercenter.api.client.PartnerCenterClient.list_customers`.
         """
         return self.get_conn().list_customers()
+
+    def resource_uri(self, resource: str) -> str:
+        """Return the URI of a resource of this connection's partner, as an asset and in lineage.
+
+        :return: ``partnercenter://<host>/<tenant>/<resource>``; see :mod:`airflow_partnercenter.assets`.
+        """
+        from airflow_partnercenter.api.clouds import CLOUDS
+
+        settings = self._checked_settings
+        address = urlsplit(settings.base_url or CLOUDS[settings.cloud].base_url)
+        return resource_uri(address.netloc, settings.tenant_id, resource)
 
     def test_connection(self) -> tuple[bool, str]:
         """Sign in and read one licence row.
@@ -113,11 +144,15 @@ class PartnerCenterHook(BaseHook):
     @cached_property
     def _client(self) -> "PartnerCenterClient":
         return build_client(
-            self._settings(),
+            self._checked_settings,
             patient=True,
             retry=self.retry,
             newer_access_token=lambda: self._settings().access_token,
         )
+
+    @cached_property
+    def _checked_settings(self) -> "ConnectionSettings":
+        return self._settings()
 
     def _settings(self) -> "ConnectionSettings":
         try:

@@ -2,119 +2,34 @@
 
 import json
 import logging
-from collections.abc import Sequence
-from datetime import date
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator, conf
+from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
 from airflow_partnercenter import __version__
-from airflow_partnercenter.exceptions import ConfigurationError, EmptyResultError, ResultTooLargeError
+from airflow_partnercenter.assets import add_events, check_outlets
+from airflow_partnercenter.exceptions import ConfigurationError, ResultTooLargeError
 from airflow_partnercenter.get_provider_info import MAX_XCOM_BYTES
-from airflow_partnercenter.hooks.partner_center import PartnerCenterHook, failing_fast
+from airflow_partnercenter.hooks.partner_center import failing_fast
+from airflow_partnercenter.lineage import TaskLineage, report_output
+from airflow_partnercenter.links.partner_center import FILE_ADDRESS_KEY, FileLink
+from airflow_partnercenter.locations import FileLocation
+from airflow_partnercenter.operators.base import PartnerCenterLicensesOperator
 from airflow_partnercenter.storage import PROCESSED_DATE, Destination, SpooledFile, open_path
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
 
-    from airflow_partnercenter.api.client import LicenseReader, QueryArguments
+    from airflow_partnercenter.api.client import LicenseReader
+    from airflow_partnercenter.expectations import QualityGate
 
 logger = logging.getLogger(__name__)
 
-OnEmpty = Literal["allow", "skip", "fail"]
-OnCustomerError = Literal["fail", "skip"]
 IfExists = Literal["replace", "skip", "fail"]
 
 #: Query arguments that change how rows are read, not which.
 _NOT_OF_THE_DATA = frozenset({"page_size", "max_parallel_requests"})
-
-
-class PartnerCenterLicensesOperator(BaseOperator):
-    """What every read of a licence resource has in common; use one of the operators below.
-
-    :param resource: one of ``partner_licenses_deployment``, ``partner_licenses_usage``,
-        ``customer_licenses_deployment``, ``customer_licenses_usage``, ``licenses_deployment``, ``licenses_usage``.
-        (templated)
-    :param customer_id: GUID of the customer, or a list of them; for the ``customer_*`` resources. (templated)
-    :param filter_expression: Microsoft's ``filter``, such as ``serviceCode eq 'o365'``; for ``licenses_*``. (templated)
-    :param group_by: API field names to aggregate by, such as ``["serviceCode"]``; for ``licenses_*``. (templated)
-    :param processed_date_time: day or time, ISO 8601, for which Microsoft processed the data; default the latest; for
-        ``licenses_*``. (templated)
-    :param page_size: rows per page, at most and by default 10 000; for ``licenses_*``.
-    :param max_parallel_requests: requests in flight at most; 1 reads strictly one after the other.
-    :param on_customer_error: what a customer that answers 403 or 404 does: ``fail`` the task, or be left out and listed
-        (``skip``).
-    :param on_empty: what a result without rows does: ``allow``, ``skip`` the task, or ``fail`` it.
-    :param partner_center_conn_id: connection of type ``partner_center``. (templated)
-    """
-
-    template_fields: Sequence[str] = (
-        "resource",
-        "customer_id",
-        "filter_expression",
-        "group_by",
-        "processed_date_time",
-        "partner_center_conn_id",
-    )
-    ui_color = "#e8f1fb"
-
-    def __init__(
-        self,
-        *,
-        resource: str,
-        customer_id: str | Sequence[str] | None = None,
-        filter_expression: str | None = None,
-        group_by: Sequence[str] | None = None,
-        processed_date_time: str | date | None = None,
-        page_size: int | None = None,
-        max_parallel_requests: int = 4,
-        on_customer_error: OnCustomerError = "fail",
-        on_empty: OnEmpty = "allow",
-        partner_center_conn_id: str = PartnerCenterHook.default_conn_name,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.resource = resource
-        self.customer_id = customer_id
-        self.filter_expression = filter_expression
-        self.group_by = group_by
-        self.processed_date_time = processed_date_time
-        self.page_size = page_size
-        self.max_parallel_requests = max_parallel_requests
-        self.on_customer_error = on_customer_error
-        self.on_empty = on_empty
-        self.partner_center_conn_id = partner_center_conn_id
-
-    @cached_property
-    def hook(self) -> PartnerCenterHook:
-        """The hook; built on first use."""
-        return PartnerCenterHook(self.partner_center_conn_id)
-
-    @property
-    def _query(self) -> "QueryArguments":
-        return {
-            "customer_id": self.customer_id,
-            "filter_expression": self.filter_expression,
-            "group_by": self.group_by,
-            "processed_date_time": self.processed_date_time,
-            "page_size": self.page_size,
-            "max_parallel_requests": self.max_parallel_requests,
-            "on_customer_error": self.on_customer_error,
-        }
-
-    def _check_choice(self, name: str, choices: tuple[str, ...]) -> None:
-        if getattr(self, name) not in choices:
-            raise ConfigurationError(f"{name} is {getattr(self, name)!r}: use one of {', '.join(choices)}.")
-
-    def _meet_emptiness(self, row_count: int) -> None:
-        """Do what ``on_empty`` says if there are no rows."""
-        if row_count or self.on_empty == "allow":
-            return
-        sentence = f"Partner Center returned no rows for {self.resource}"
-        if self.on_empty == "skip":
-            raise AirflowSkipException(f"{sentence}; skipping, as on_empty says.")
-        raise EmptyResultError(f"{sentence}, and on_empty is 'fail'.")
 
 
 class PartnerCenterListLicensesOperator(PartnerCenterLicensesOperator):
@@ -136,7 +51,7 @@ class PartnerCenterListLicensesOperator(PartnerCenterLicensesOperator):
         """Read, check the size, return."""
         with failing_fast():
             self._check_choice("on_empty", ("allow", "skip", "fail"))
-            rows, skipped = self.hook.get_conn().read_whole(self.resource, _rows_and_skipped, **self._query)
+            rows, skipped = self._read_whole(_rows_and_skipped)
             self._meet_emptiness(len(rows))
             self._check_size(rows)
         if skipped:
@@ -178,12 +93,29 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
     :param file_format: ``parquet``, ``csv``, ``json`` or ``jsonl``; by default what the destination ends in
         (``.parquet``, ``.csv``, ``.json``, ``.jsonl``, text ones also ``.gz``). (templated)
     :param if_exists: what a file that is there already does: ``replace`` it, ``skip`` the task, or ``fail`` it.
+    :param expectations: of the rows, checked before the file is put in place, such as
+        ``{"fail": {"row_count_at_least": 1000, "no_null_keys": True}, "warn": {"processed_within_days": 3}}``. A broken
+        one of ``fail`` fails the task and leaves the previous file. (templated)
+    :param partition_asset_events: whether asset events carry the newest processed day as their partition key. By
+        default they do if the DAG's timetable is Airflow's ``PartitionedAtRuntime``. Airflow starts partition-aware
+        DAGs on an event with a key, and all others on one without.
     :return: ``{"uri", "resource", "file_format", "row_count", "byte_count", "sha256", "processed_date_time":
         {"min", "max"}, "correlation_id", "columns"}``, plain JSON values; with ``on_customer_error="skip"`` also
-        ``"skipped_customers"``, a list of ``{"customer_id", "status_code", "code", "error"}``.
+        ``"skipped_customers"``, a list of ``{"customer_id", "status_code", "code", "error"}``; with ``expectations``
+        also ``"expectations"``, a list of ``{"name", "on_failure", "expected", "observed", "passed", "message"}``.
     """
 
-    template_fields: Sequence[str] = (*PartnerCenterLicensesOperator.template_fields, "destination", "file_format")
+    template_fields: Sequence[str] = (
+        *PartnerCenterLicensesOperator.template_fields,
+        "destination",
+        "file_format",
+        "expectations",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"expectations": "json"}
+    operator_extra_links: "Sequence[BaseOperatorLink]" = (
+        FileLink(),
+        *PartnerCenterLicensesOperator.operator_extra_links,
+    )
 
     def __init__(
         self,
@@ -191,12 +123,17 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
         destination: str,
         file_format: str | None = None,
         if_exists: IfExists = "replace",
+        expectations: Mapping[str, Mapping[str, Any]] | str | None = None,
+        partition_asset_events: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.destination = destination
         self.file_format = file_format
         self.if_exists = if_exists
+        self.expectations = expectations
+        self.partition_asset_events = partition_asset_events
+        self.file_web_address: str | None = None
         self._reader: LicenseReader | None = None
         self._spool: SpooledFile | None = None
 
@@ -206,11 +143,14 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
             self._check_choice("on_empty", ("allow", "skip", "fail"))
             self._check_choice("if_exists", ("replace", "skip", "fail"))
             destination = Destination.parse(self.destination, self.file_format)
+            self._gate()
+            check_outlets(self.outlets, destination.uri)
             open_path(destination.uri)
             if destination.is_final:
                 self._meet_existing(destination)
-            client = self.hook.get_conn()
-            return client.read_whole(self.resource, lambda reader: self._write(reader, destination), **self._query)
+            described = self._read_whole(lambda reader, lineage: self._write(reader, lineage, destination))
+            self._announce(context, described)
+        return described
 
     def on_kill(self) -> None:
         """Leave no spool behind: Airflow ends the process soon, whatever it does."""
@@ -218,17 +158,49 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
             self._reader.give_up()
             self._spool.discard()
 
-    def _write(self, reader: "LicenseReader", destination: Destination) -> dict[str, Any]:
+    def _write(self, reader: "LicenseReader", lineage: TaskLineage, destination: Destination) -> dict[str, Any]:
+        from airflow_partnercenter.expectations import require
+
+        gate = self._gate()
         with SpooledFile(destination, reader.schema, self._provenance(reader)) as spool:
             self._reader, self._spool = reader, spool
             for batch in reader:
                 spool.write(batch)
+                gate.watch(batch)
+                lineage.note_rows(batch)
             byte_count, sha256 = spool.close()
             self._meet_emptiness(spool.row_count)
+            results = gate.results()
+            lineage.note_expectations(results)
+            require(results, self.resource)
             final = destination.at(reader.newest and reader.newest[:10])
             if not spool.publish(final, replace=self.if_exists == "replace"):
                 self._refuse(final)
-        return self._describe(final, reader, byte_count=byte_count, sha256=sha256)
+        return self._describe(final, reader, results, byte_count=byte_count, sha256=sha256)
+
+    def _gate(self) -> "QualityGate":
+        """Return a new quality gate.
+
+        :raises ConfigurationError: the expectations cannot work.
+        """
+        from airflow_partnercenter.api.resources import get_resource
+        from airflow_partnercenter.expectations import ExpectedRows, QualityGate
+
+        resource = get_resource(self.resource)
+        # Aggregated rows are named by what they are aggregated by.
+        key = tuple(field.column for field in resource.fields if field.wire in (self.group_by or ())) or resource.key
+        return QualityGate(self.expectations, ExpectedRows(resource.name, resource.columns, key))
+
+    def _announce(self, context: "Context", described: dict[str, Any]) -> None:
+        """Tell Airflow and OpenLineage what was written, and leave the file's web address for its link."""
+        path, location = open_path(described["uri"]), FileLocation.of(described["uri"])
+        add_events(context, self.outlets, described, partitioned=self.partition_asset_events)
+        report_output(path, location.asset_uri)
+        if self._lineage:
+            self._lineage.note_file(described, path.fs)
+        self.file_web_address = location.web_address(path.fs)
+        if self.file_web_address and "ti" in context:
+            context["ti"].xcom_push(key=FILE_ADDRESS_KEY, value=self.file_web_address)
 
     def _provenance(self, reader: "LicenseReader") -> dict[str, str]:
         """Return what a Parquet file says of itself; rows of many customers name them by themselves."""
@@ -254,7 +226,13 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
         raise ConfigurationError(f"{destination.uri} exists, and if_exists is 'fail'; nothing was changed.")
 
     def _describe(
-        self, destination: Destination, reader: "LicenseReader", *, byte_count: int, sha256: str
+        self,
+        destination: Destination,
+        reader: "LicenseReader",
+        expectations: list[dict[str, Any]],
+        *,
+        byte_count: int,
+        sha256: str,
     ) -> dict[str, Any]:
         logger.info(
             "Wrote %s: %d rows, %d bytes [MS-CorrelationId %s]",
@@ -276,10 +254,18 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
         }
         if self.on_customer_error == "skip":
             described["skipped_customers"] = reader.skipped_customers
+        if expectations:
+            described["expectations"] = expectations
         return described
 
 
-def _rows_and_skipped(reader: "LicenseReader") -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _rows_and_skipped(
+    reader: "LicenseReader", lineage: TaskLineage
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     from airflow_partnercenter.rows import to_rows
 
-    return [row for batch in reader for row in to_rows(batch)], reader.skipped_customers
+    rows = []
+    for batch in reader:
+        lineage.note_rows(batch)
+        rows += to_rows(batch)
+    return rows, reader.skipped_customers

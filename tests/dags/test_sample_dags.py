@@ -13,7 +13,7 @@ from airflow_partnercenter.emulator import Emulator
 
 SAMPLE_DAGS = Path(__file__).parents[2] / "dags"
 TODAY = date(2026, 11, 22)
-DAG_IDS = {"partner_center_licenses_report", "partner_center_licenses_to_xcom"}
+DAG_IDS = {"partner_center_licenses_report", "partner_center_licenses_to_xcom", "partner_center_on_new_snapshot"}
 
 
 @pytest.fixture
@@ -134,3 +134,16 @@ def test_report_does_without_the_older_resource_when_it_is_empty(
     assert states(dag_run)["store_partner_licenses_deployment"] == "skipped"
     assert states(dag_run)["write_report"] == "success"
     assert (tmp_path / "licenses_report.html").stat().st_size > 10_000
+
+
+def test_new_snapshot_reaches_the_downstream_dag(dag_bag: Any, emulator: Emulator, tmp_path: Path) -> None:
+    """The report's asset event names the file, and the DAG on the asset reads that file."""
+    run(dag_bag, "partner_center_licenses_report", {"lake": tmp_path.as_uri()})
+    downstream = run(dag_bag, "partner_center_on_new_snapshot")
+
+    snapshot = pd.read_parquet(tmp_path / "licenses_deployment" / "2026-11-21.parquet")
+    unused = (snapshot["licenses_sold"] - snapshot["licenses_deployed"]).groupby(snapshot["customer_name"]).sum()
+    returned = {row["customer_name"]: row["unused"] for row in xcom(downstream, "most_unused_seats")}
+    assert len(returned) == 10
+    assert returned == unused[list(returned)].to_dict()
+    assert min(returned.values()) >= unused.drop(list(returned)).max()

@@ -24,6 +24,7 @@ TREE = {
     "MfaRequiredError": (["ApiError", "InteractionRequiredError"], False),
     "AccessTokenRefusedError": (["ApiError", "AuthenticationError"], False),
     "EmptyResultError": (["PartnerCenterError"], False),
+    "ExpectationError": (["PartnerCenterError"], False),
 }
 _CLASSES = [
     value
@@ -68,6 +69,8 @@ def _full(kind: type[exceptions.PartnerCenterError]) -> exceptions.PartnerCenter
         return kind("message", error="invalid_grant", error_description="text", correlation_id="c-1")
     if issubclass(kind, exceptions.TokenServiceError):
         return kind("message", retry_after_seconds=57)
+    if issubclass(kind, exceptions.ExpectationError):
+        return kind("message", results=[{"name": "no_null_keys", "passed": False}])
     return kind("message")
 
 

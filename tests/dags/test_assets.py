@@ -1,0 +1,218 @@
+"""Asset events, links and lineage of the storage operator, through Airflow's own task runner and database."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import (
+    DAG,
+    Asset,
+    AssetAlias,
+    IdentityMapper,
+    PartitionedAssetTimetable,
+    PartitionedAtRuntime,
+    task,
+)
+from airflow.utils.session import create_session
+from sqlalchemy import select
+
+from airflow_partnercenter.emulator import Emulator
+from airflow_partnercenter.operators.partner_center import (
+    PartnerCenterLicensesToObjectStorageOperator,
+    PartnerCenterListLicensesOperator,
+)
+
+TODAY = date(2026, 11, 22)
+NEWEST = "2026-11-21"
+SNAPSHOTS = Asset("licence_snapshots")
+FILES = AssetAlias("licence_files")
+
+
+def _store(task_id: str = "store", **arguments: Any) -> PartnerCenterLicensesToObjectStorageOperator:
+    arguments.setdefault("destination", "{{ params.lake }}/{processed_date}.parquet")
+    return PartnerCenterLicensesToObjectStorageOperator(task_id=task_id, resource="licenses_deployment", **arguments)
+
+
+def _dag(dag_id: str, schedule: Any = None) -> DAG:
+    return DAG(
+        dag_id, schedule=schedule, start_date=datetime(2026, 1, 1, tzinfo=UTC), params={"lake": "file:///nowhere"}
+    )
+
+
+def _dags() -> list[DAG]:
+    with _dag("writes") as writes:
+        _store(outlets=[SNAPSHOTS, FILES])
+        PartnerCenterListLicensesOperator(task_id="list", resource="{{ 'partner_licenses_deployment' }}")
+    with _dag("writes_partitions", PartitionedAtRuntime()) as writes_partitions:
+        _store(outlets=[SNAPSHOTS, FILES])
+    with _dag("writes_both_ways") as writes_both_ways:
+        _store("as_asked", outlets=[SNAPSHOTS], partition_asset_events=True)
+        _store("never", outlets=[SNAPSHOTS], partition_asset_events=False)
+        _store("by_reference", outlets=[Asset.ref(name=SNAPSHOTS.name)])
+    with _dag("expects_too_much") as expects_too_much:
+        _store(outlets=[SNAPSHOTS], expectations={"fail": {"row_count_at_least": 10**6}})
+    with _dag("maps") as maps:
+        PartnerCenterLicensesToObjectStorageOperator.partial(
+            task_id="store", resource="licenses_deployment", outlets=[FILES]
+        ).expand(destination=["{{ params.lake }}/a.parquet", "{{ params.lake }}/b.csv"])
+    with _dag("listens_to_the_asset", [SNAPSHOTS]) as listens_to_the_asset:
+
+        @task(inlets=[SNAPSHOTS])
+        def received(*, inlet_events: Any) -> dict[str, Any]:
+            return inlet_events[SNAPSHOTS][-1].extra
+
+        received()
+    with _dag("listens_to_the_alias", [FILES]) as listens_to_the_alias:
+
+        @task(inlets=[FILES])
+        def received_by_alias(*, inlet_events: Any) -> dict[str, Any]:
+            return inlet_events[FILES][-1].extra
+
+        received_by_alias()
+    timetable = PartitionedAssetTimetable(assets=SNAPSHOTS, default_partition_mapper=IdentityMapper())
+    with _dag("listens_to_partitions", timetable) as listens_to_partitions:
+
+        @task
+        def nothing() -> None:
+            """Be there."""
+
+        nothing()
+    return [writes, writes_partitions, writes_both_ways, expects_too_much, maps, listens_to_the_asset,
+            listens_to_the_alias, listens_to_partitions]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def dags() -> dict[str, DAG]:
+    """Return the DAGs of this module, registered in Airflow's database and not paused."""
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+    from airflow.models.dag import DagModel
+    from airflow.utils.db import initdb
+
+    initdb()
+    DagBundlesManager().sync_bundles_to_db()
+    bag = DagBag(dag_folder="/dev/null")
+    for dag in _dags():
+        bag.bag_dag(dag)
+    sync_bag_to_db(bag, "dags-folder", None)
+    with create_session() as session:
+        for model in session.scalars(select(DagModel).where(DagModel.dag_id.in_(bag.dags))):
+            model.is_paused = False
+    return bag.dags
+
+
+@pytest.fixture
+def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """A generated partner, ready as the default connection."""
+    with Emulator(customers=3, today=TODAY) as running:
+        monkeypatch.setenv("AIRFLOW_CONN_PARTNER_CENTER_DEFAULT", json.dumps(running.connection()))
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _no_events_yet(dags: dict[str, DAG]) -> None:
+    from airflow.models.asset import AssetDagRunQueue, AssetEvent, AssetPartitionDagRun, PartitionedAssetKeyLog
+    from sqlalchemy import delete
+
+    with create_session() as session:
+        for model in (AssetDagRunQueue, PartitionedAssetKeyLog, AssetPartitionDagRun, AssetEvent):
+            session.execute(delete(model))
+
+
+def _events() -> list[tuple[str, str, dict[str, Any], str | None]]:
+    """Return task, asset URI, extra and partition key of each event, oldest first."""
+    from airflow.models.asset import AssetEvent
+
+    with create_session() as session:
+        events = session.scalars(select(AssetEvent).order_by(AssetEvent.id))
+        return [(event.source_task_id, event.asset.uri, event.extra, event.partition_key) for event in events]
+
+
+def _waiting() -> tuple[set[str], set[tuple[str, str]]]:
+    """Return the DAGs that Airflow will start, and the partition-aware ones with the key they will get."""
+    from airflow.models.asset import AssetDagRunQueue, AssetPartitionDagRun
+
+    with create_session() as session:
+        partitions = session.scalars(select(AssetPartitionDagRun))
+        return (
+            set(session.scalars(select(AssetDagRunQueue.target_dag_id))),
+            {(run.target_dag_id, run.partition_key) for run in partitions},
+        )
+
+
+def _run(dags: dict[str, DAG], dag_id: str, lake: Path) -> Any:
+    return dags[dag_id].test(logical_date=None, run_conf={"lake": lake.as_uri()})
+
+
+def _xcom(dag_run: Any, task_id: str, **which: Any) -> Any:
+    return dag_run.get_task_instance(task_id).xcom_pull(task_ids=task_id, **which)
+
+
+def test_downstream_dags_receive_what_was_written(dags, emulator, tmp_path):
+    """The DAGs on the asset and on the alias are started, and read address, sizes, days and ids from the event."""
+    dag_run = _run(dags, "writes", tmp_path)
+
+    described = _xcom(dag_run, "store")
+    extra = {name: value for name, value in described.items() if name != "columns"}
+    assert described["uri"] == f"{tmp_path.as_uri()}/{NEWEST}.parquet"
+    assert _events() == [("store", SNAPSHOTS.uri, extra, None), ("store", described["uri"], extra, None)]
+    assert _waiting() == ({"listens_to_the_asset", "listens_to_the_alias"}, set())
+    assert _xcom(_run(dags, "listens_to_the_asset", tmp_path), "received") == extra
+    assert _xcom(_run(dags, "listens_to_the_alias", tmp_path), "received_by_alias") == extra
+
+
+def test_events_hold_no_secret(dags, emulator, tmp_path):
+    """Neither credentials nor tokens leave with an event."""
+    _run(dags, "writes", tmp_path)
+    token = emulator.api_requests[0].headers["authorization"].removeprefix("Bearer ")
+    for secret in (emulator.client_secret, emulator.refresh_token, token):
+        assert secret not in json.dumps(_events())
+
+
+def test_partitioned_dag_hands_on_the_processed_day(dags, emulator, tmp_path):
+    """A DAG that is partitioned at run time starts the partition-aware ones by the newest day; an alias has no key."""
+    _run(dags, "writes_partitions", tmp_path)
+    assert [(uri, key) for _, uri, _, key in _events()] == [
+        (SNAPSHOTS.uri, NEWEST),
+        (f"{tmp_path.as_uri()}/{NEWEST}.parquet", None),
+    ]
+    ordinary, partitioned = _waiting()
+    assert partitioned == {("listens_to_partitions", NEWEST)}
+    assert ordinary == {"listens_to_the_alias"}, "Airflow starts no ordinary DAG on an event with a key"
+
+
+def test_partition_is_up_to_the_argument_in_an_ordinary_dag(dags, emulator, tmp_path):
+    """It may be asked for or ruled out; a reference to an asset is an outlet like the asset."""
+    _run(dags, "writes_both_ways", tmp_path)
+    assert {(task_id, uri, key) for task_id, uri, _, key in _events()} == {
+        ("as_asked", SNAPSHOTS.uri, NEWEST),
+        ("never", SNAPSHOTS.uri, None),
+        ("by_reference", SNAPSHOTS.uri, None),
+    }
+
+
+def test_broken_expectation_emits_no_event_and_writes_no_file(dags, emulator, tmp_path):
+    """Downstream DAGs do not start on data that was refused."""
+    dag_run = _run(dags, "expects_too_much", tmp_path)
+    assert str(dag_run.get_task_instance("store").state) == "failed"
+    assert _events() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_each_mapped_task_has_its_own_event(dags, emulator, tmp_path):
+    """Two destinations are two files and two assets."""
+    _run(dags, "maps", tmp_path)
+    assert {uri for _, uri, _, _ in _events()} == {f"{tmp_path.as_uri()}/{name}" for name in ("a.parquet", "b.csv")}
+
+
+def test_links_lead_to_microsofts_page_and_to_partner_center(dags, emulator, tmp_path):
+    """They are there for both operators, a template in ``resource`` included; a local file has no web address."""
+    dag_run = _run(dags, "writes", tmp_path)
+    pages = "https://learn.microsoft.com/en-us/partner-center/developer/"
+    for task_id, page in (("store", "get-licenses-deployment"), ("list", "get-partner-licenses-deployment")):
+        assert _xcom(dag_run, task_id, key="_link_ResourceDocumentationLink") == f"{pages}{page}-information"
+        assert _xcom(dag_run, task_id, key="_link_PartnerCenterLink") == "https://partner.microsoft.com/dashboard/home"
+    assert not _xcom(dag_run, "store", key="_link_FileLink")
