@@ -42,6 +42,8 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [_modules(integration, "hooks")],
         "operators": [_modules(integration, "operators")],
+        "sensors": [_modules(integration, "sensors")],
+        "triggers": [_modules(integration, "triggers")],
         "connection-types": [
             {
                 "connection-type": CONNECTION_TYPE,

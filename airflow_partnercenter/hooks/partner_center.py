@@ -117,10 +117,7 @@ class PartnerCenterHook(BaseHook):
         try:
             connection = self.get_connection(self.partner_center_conn_id)
         except AirflowNotFoundException:
-            raise ConfigurationError(
-                f"Connection {self.partner_center_conn_id!r} does not exist: create one of type {CONNECTION_NAME} by "
-                "that name, or name another one by partner_center_conn_id."
-            ) from None
+            raise no_such_connection(self.partner_center_conn_id) from None
         return read_connection(connection)
 
     @classmethod
@@ -162,10 +159,25 @@ def failing_fast() -> Iterator[None]:
         raise AirflowFailException(str(error)) from error
 
 
+def no_such_connection(conn_id: str) -> ConfigurationError:
+    """Return the error that says so."""
+    return ConfigurationError(
+        f"Connection {conn_id!r} does not exist: create one of type {CONNECTION_NAME} by that name, or name another "
+        "one by partner_center_conn_id."
+    )
+
+
 def build_client(
-    settings: "ConnectionSettings", *, patient: bool, retry: "RetryPolicy | None" = None
+    settings: "ConnectionSettings",
+    *,
+    patient: bool,
+    retry: "RetryPolicy | None" = None,
+    on_secret: "Callable[[str], None] | None" = None,
 ) -> "PartnerCenterClient":
-    """Build the client. Imports stay in here: parsing a DAG must not load msal, requests and pyarrow."""
+    """Build the client. Imports stay in here: parsing a DAG must not load msal, requests and pyarrow.
+
+    :param on_secret: told every secret; by default Airflow's masker is.
+    """
     from airflow_partnercenter.api.auth import AppOnlyCredentials, AppUserCredentials, Credentials
     from airflow_partnercenter.api.client import PartnerCenterClient
     from airflow_partnercenter.api.network import Network
@@ -192,7 +204,7 @@ def build_client(
         retry=retry or _retry(patient=patient),
         locale=settings.locale,
         application_name=settings.application_name,
-        on_secret=_mask_secret(),
+        on_secret=on_secret or _mask_secret(),
     )
 
 
