@@ -20,7 +20,12 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from airflow_partnercenter.connection import read_connection
 from airflow_partnercenter.exceptions import PartnerCenterError, TransportError
-from airflow_partnercenter.hooks.partner_center import _mask_secret, build_client, no_such_connection
+from airflow_partnercenter.hooks.partner_center import (
+    PartnerCenterHook,
+    _mask_secret,
+    build_client,
+    no_such_connection,
+)
 
 if TYPE_CHECKING:
     from airflow_partnercenter.api.client import PartnerCenterClient
@@ -285,7 +290,8 @@ class Polls:
         """Return the client for these credentials, the same one to all polls, so that they share its token."""
         if settings not in self._clients:
             # Two threads may build it at once; one of the two is kept.
-            self._clients.setdefault(settings, build_client(settings, patient=True, on_secret=self._secrets.append))
+            client = build_client(settings, patient=True, retry=PartnerCenterHook.retry, on_secret=self._secrets.append)
+            self._clients.setdefault(settings, client)
         return self._clients[settings]
 
     async def _mask_secrets(self) -> None:
