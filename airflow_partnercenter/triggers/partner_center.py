@@ -112,7 +112,7 @@ class PartnerCenterLicensesTrigger(BaseTrigger):
                 async for look in looks:
                     if are_fresh(look.dates, newer_than):
                         return {"status": "success", "processed_dates": look.as_json}
-                    if (now := describe(look.dates, newer_than)) != seen:
+                    if not look.error and (now := describe(look.dates, newer_than)) != seen:
                         seen = now
                         logger.info("%s: %s", self.resource, seen)
                     # Only now: whatever the deadline, there is one look.

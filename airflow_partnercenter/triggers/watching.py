@@ -29,7 +29,7 @@ class Watch:
     every_group: bool = False
 
     async def looks(self) -> AsyncGenerator[Look, None]:
-        """Yield looks that worked, forever; close it to stop waiting.
+        """Yield looks, forever, those that failed and may heal among them; close it to stop waiting.
 
         :raises PartnerCenterError: a look failed in a way that no later one heals, or too many did in a row.
         """
@@ -52,4 +52,4 @@ class Watch:
                         failures.add(look.error)
                     else:
                         failures.reset()
-                        yield look
+                    yield look
