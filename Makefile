@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint setup format bench bench-quick requirements clean
+.PHONY: help demo test lint setup format bench bench-quick bench-waiting requirements clean
 
 # The first Python that is new enough; `make PYTHON=/path/to/python3.12 …` overrides it.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -33,6 +33,9 @@ bench: .venv/bench.installed ## Measure against what users would write instead (
 
 bench-quick: .venv/bench.installed ## Check in two minutes that the benchmarks work
 	$(BIN)/python -m benchmarks --quick
+
+bench-waiting: .venv/dev.installed ## Measure what a thousand waiting sensors cost (about 7 minutes)
+	$(BIN)/python -m benchmarks.waiting
 
 requirements: .venv/dev.installed ## Compile requirements/*.txt anew: names, versions and hashes, no index
 	$(UV) pip compile pyproject.toml --group dev --extra emulator --extra reports --universal --generate-hashes --upgrade \

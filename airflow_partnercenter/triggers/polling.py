@@ -37,6 +37,7 @@ T = TypeVar("T")
 
 #: Looks under way at once in one triggerer; an executor of our own, as others need the event loop's.
 _THREADS = 8
+_WOKEN_AT_ONCE = 25
 #: How long a poll that nobody waits for is remembered, so that who comes back does not ask too soon.
 _REMEMBERED_SECONDS = 3600.0
 
@@ -83,6 +84,7 @@ class Waiter:
         self.interval = interval
         self.every_group = every_group
         self.is_moved = False
+        self.news = asyncio.Event()
         #: Number of the last look it saw.
         self.seen = 0
 
@@ -92,7 +94,8 @@ class Waiter:
         :raises ConnectionChangedError: join again.
         """
         while self._poll.number == self.seen and not self.is_moved:
-            await self._poll.news.wait()
+            self.news.clear()
+            await self.news.wait()
         if self.is_moved:
             raise ConnectionChangedError(self.conn_id)
         self.seen = self._poll.number
@@ -126,7 +129,6 @@ class Poll:
         self._asker = Asker(watched)
         self._not_before = 0.0
         self._looked_at = -math.inf
-        self.news = asyncio.Event()
         self.number = 0
         self.last = Look({}, [])
 
@@ -166,23 +168,27 @@ class Poll:
                 continue
             look = await self._look()
             if look is not None:
-                self._publish(look)
+                await self._publish(look)
 
     def _due(self) -> float:
         """Return when to look next, on the monotonic clock; never sooner than Partner Center asked for."""
         return max(self._not_before, self._looked_at + min(waiter.interval for waiter in self._waiters))
 
-    def _publish(self, look: Look) -> None:
+    async def _publish(self, look: Look) -> None:
         self._looked_at = time.monotonic()
         if look.error:
             self._not_before = self._looked_at + (look.error.retry_after_seconds or 0.0)
         self.last = look
         self.number += 1
-        self._wake()
+        await self._wake()
 
-    def _wake(self) -> None:
-        self.news.set()
-        self.news = asyncio.Event()
+    async def _wake(self) -> None:
+        """Tell all who wait, a few at a time: what a thousand do about it at once would block the event loop."""
+        waiters = list(self._waiters)
+        for first in range(0, len(waiters), _WOKEN_AT_ONCE):
+            for waiter in waiters[first : first + _WOKEN_AT_ONCE]:
+                waiter.news.set()
+            await asyncio.sleep(0)
 
     async def _look(self) -> Look | None:
         """Ask Partner Center, or return None if nobody is left whose connection still is the same."""
@@ -205,9 +211,8 @@ class Poll:
                 logger.info("Connection %s has changed", conn_id)
                 for waiter in self._waiters:
                     waiter.is_moved = waiter.is_moved or waiter.conn_id == conn_id
-                self._wake()
                 # They leave before the next look.
-                await asyncio.sleep(0)
+                await self._wake()
 
 
 class Asker:
