@@ -4,6 +4,7 @@ import ipaddress
 import logging
 import math
 from collections.abc import Mapping
+from copy import copy
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -111,16 +112,18 @@ class ConsecutiveFailures:
     def add(self, error: PartnerCenterError) -> None:
         """Count one, and go on; or give up.
 
-        :raises PartnerCenterError: this one, if a later look cannot heal it, or if it was one too many.
+        :raises PartnerCenterError: such a one, if a later look cannot heal it, or if it was one too many.
         """
+        # A copy, as all who share a poll are told of the same error.
+        last = copy(error)
         if not error.retriable:
-            raise error
+            raise last from error
         self.count += 1
         if self._most is not None and self.count >= self._most:
             count, self.count = self.count, 0
             if count > 1:
-                error.args = (f"{count} looks in a row failed; the last one: {error}",)
-            raise error
+                last.args = (f"{count} looks in a row failed; the last one: {error}",)
+            raise last from error
         limit = f" of {self._most}" if self._most is not None else ""
         logger.warning("Look failed (%d%s in a row), waiting on: %s", self.count, limit, error)
 

@@ -73,16 +73,18 @@ class ProcessedDatesReader:
         self._reader: LicenseReader | None = None
         self._given_up = False
 
-    def read(self) -> ProcessedDates:
+    def read(self, newer_than: datetime | None = None) -> ProcessedDates:
         """Return the dates of all groups; empty if there is no data.
 
+        :param newer_than: return at the first group that is older, with those before it: that answers whether all are
+            newer.
         :raises PartnerCenterError: of the kind that says what to do.
         """
-        self._dates = self._read_by_group() if self._resource.is_commercial else self._read_rows()
+        self._dates = self._read_by_group(newer_than) if self._resource.is_commercial else self._read_rows()
         return dict(self._dates)
 
-    def read_if_oldest_moved(self) -> ProcessedDates:
-        """Return the dates of all groups, or what was read last, if the oldest group still is where it was.
+    def read_if_oldest_moved(self, newer_than: datetime | None = None) -> ProcessedDates:
+        """Return what :meth:`read` does, or what was read last, if the oldest group still is where it was.
 
         For those who wait for every group: while the oldest one does not move, nothing they wait for can have happened,
         and it takes one request to see.
@@ -91,12 +93,12 @@ class ProcessedDatesReader:
         """
         known = {group: date for group, date in self._dates.items() if date is not None}
         if not self._resource.is_commercial or not known or len(known) < len(self._dates):
-            return self.read()
+            return self.read(newer_than)
         oldest = min(known, key=lambda group: (known[group], group))
         row = self._read_one_row(oldest) if None not in oldest else None
         if row is not None and row == (oldest, known[oldest]):
             return dict(self._dates)
-        return self.read()
+        return self.read(newer_than)
 
     def give_up(self) -> None:
         """End a read from another thread: waits end at once, and no further request is sent."""
@@ -113,7 +115,7 @@ class ProcessedDatesReader:
             for group, date in sorted(dates.items(), key=lambda item: tuple(map(str, item[0])))
         ]
 
-    def _read_by_group(self) -> ProcessedDates:
+    def _read_by_group(self, newer_than: datetime | None) -> ProcessedDates:
         groups = self._read_rows([self._wire[name] for name in self.columns])
         if all(groups.values()):
             # None at all; or, against the documentation, the grouped rows carry their dates.
@@ -127,6 +129,8 @@ class ProcessedDatesReader:
                 )
                 return self._read_rows()
             dates[group] = row[1]
+            if newer_than and (row[1] is None or row[1] < newer_than):
+                break
         return dates
 
     def _read_one_row(self, group: Group) -> tuple[Group, datetime | None] | None:

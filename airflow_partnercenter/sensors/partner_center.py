@@ -115,7 +115,7 @@ class PartnerCenterLicensesSensor(BaseSensorOperator):
             newer_than = self._check_arguments()
             failures = self._failures(context)
             try:
-                dates = self._dates_reader.read_if_oldest_moved()
+                dates = self._dates_reader.read_if_oldest_moved(newer_than)
             except PartnerCenterError as error:
                 self._asked_seconds = error.retry_after_seconds or 0.0
                 try:

@@ -9,6 +9,7 @@ import contextvars
 import logging
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from airflow_partnercenter.connection import read_connection
-from airflow_partnercenter.exceptions import PartnerCenterError, TransportError
+from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError, TransportError
 from airflow_partnercenter.hooks.partner_center import (
     PartnerCenterHook,
     _mask_secret,
@@ -207,7 +208,12 @@ class Poll:
     async def _check_connections(self) -> None:
         """Send away those whose connection has changed since they joined."""
         for conn_id in {waiter.conn_id for waiter in self._waiters}:
-            if await self._polls.read_settings(conn_id) != self.settings:
+            try:
+                is_same = await self._polls.read_settings(conn_id) == self.settings
+            except ConfigurationError:
+                # They will be told so when they join again.
+                is_same = False
+            if not is_same:
                 logger.info("Connection %s has changed", conn_id)
                 for waiter in self._waiters:
                     waiter.is_moved = waiter.is_moved or waiter.conn_id == conn_id
@@ -257,6 +263,8 @@ class Polls:
     def __init__(self) -> None:
         self._polls: dict[tuple[ConnectionSettings, Watched], Poll] = {}
         self._clients: dict[ConnectionSettings, PartnerCenterClient] = {}
+        self._settings: dict[str, tuple[float, ConnectionSettings]] = {}
+        self._reading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._secrets: list[str] = []
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="partner_center_poll")
 
@@ -270,12 +278,21 @@ class Polls:
             self._polls[key] = Poll(settings, watched, self)
         return Waiter(self._polls[key], conn_id, interval, every_group=every_group)
 
-    async def read_settings(self, conn_id: str) -> "ConnectionSettings":
-        """Return the settings of a connection as it is now.
+    async def read_settings(self, conn_id: str, *, no_older_than: float = 0.0) -> "ConnectionSettings":
+        """Return the settings of a connection as it is now, or was some seconds ago.
 
         :raises ConfigurationError: there is no such connection, or it cannot work as written.
         :raises TransportError: Airflow did not answer.
         """
+        async with self._reading[conn_id]:
+            # Taken out, so that a connection that has vanished leaves nothing behind.
+            read_at, settings = self._settings.pop(conn_id, (-math.inf, None))
+            if settings is None or time.monotonic() - read_at >= no_older_than:
+                read_at, settings = time.monotonic(), await self._read_settings(conn_id)
+            self._settings[conn_id] = read_at, settings
+            return settings
+
+    async def _read_settings(self, conn_id: str) -> "ConnectionSettings":
         try:
             connection = await get_async_connection(conn_id)
         except AirflowNotFoundException:

@@ -12,6 +12,9 @@ from airflow_partnercenter.waiting import MINIMUM_INTERVAL_SECONDS, ConsecutiveF
 
 logger = logging.getLogger(__name__)
 
+#: A thousand triggers that start together read their connection once; each look reads it anew.
+_SECONDS_A_CONNECTION_IS_NEW = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Watch:
@@ -38,7 +41,7 @@ class Watch:
         polls, conn_id = polls_of_this_loop(), self.partner_center_conn_id
         while True:
             try:
-                settings = await polls.read_settings(conn_id)
+                settings = await polls.read_settings(conn_id, no_older_than=_SECONDS_A_CONNECTION_IS_NEW)
             except PartnerCenterError as error:
                 failures.add(error)
                 await asyncio.sleep(MINIMUM_INTERVAL_SECONDS)

@@ -209,6 +209,35 @@ def test_failure_is_told_to_all_and_counted_by_each(emulator):
     assert len(emulator.api_requests) == 3
 
 
+def test_each_is_told_once_how_many_looks_failed(emulator):
+    """They share the error, not what each makes of it."""
+    emulator.answer_next(UNAVAILABLE, PARTNER, times=9)
+
+    async def scene():
+        return await asyncio.gather(*(_fire(_trigger(max_consecutive_failures=2)) for _ in range(3)))
+
+    messages = [event["message"] for event in asyncio.run(scene())]
+    assert [message.count("in a row failed") for message in messages] == [1, 1, 1]
+
+
+def test_connection_that_vanishes_fails_its_own_triggers_only(emulator, connect, monkeypatch):
+    """Others with the same credentials under another name wait on."""
+    connect(emulator, "another_name")
+
+    async def scene():
+        triggers = [_trigger(newer_than=LATER), _trigger(newer_than=LATER, partner_center_conn_id="another_name")]
+        async with _running(*triggers) as [staying, failing]:
+            await _until(lambda: len(emulator.api_requests) >= 2)
+            monkeypatch.delenv("AIRFLOW_CONN_ANOTHER_NAME")
+            failed = await failing
+            emulator.today = date(2026, 11, 21)
+            return failed, await staying
+
+    failed, stayed = asyncio.run(scene())
+    assert "'another_name' does not exist" in failed["message"]
+    assert stayed["status"] == "success"
+
+
 def test_refusal_is_told_at_once(emulator):
     """What a person must heal is not looked at again."""
     emulator.answer_next(FORBIDDEN, PARTNER, times=9)

@@ -42,6 +42,16 @@ def test_large_resource_is_asked_for_its_groups_and_one_row_of_each(make_reader,
     ]
 
 
+def test_first_group_that_is_too_old_answers_the_question(make_reader, emulator):
+    """Whoever waits for a time need not know the rest."""
+    reader = make_reader()
+    assert reader.read(datetime(2026, 11, 17, tzinfo=UTC)) == {CRM: DATES[CRM]}
+    assert len(emulator.api_requests) == 2
+    assert reader.read_if_oldest_moved(datetime(2026, 11, 17, tzinfo=UTC)) == {CRM: DATES[CRM]}
+    assert len(emulator.api_requests) == 3
+    assert reader.read(datetime(2026, 11, 16, tzinfo=UTC)) == DATES
+
+
 def test_usage_has_a_date_for_each_workload(make_reader, emulator):
     """The workload is part of the group."""
     dates = make_reader("licenses_usage").read()
