@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 import structlog
 from airflow.triggers.base import BaseEventTrigger
-from airflow.triggers.shared_stream import SharedStreamManager
+from airflow.triggers.shared_stream import AckTimeout, SharedStreamManager
 
 from airflow_partnercenter.api.retrying import RetryPolicy
 from airflow_partnercenter.emulator import Answer
@@ -66,9 +66,9 @@ def _trigger(store=None, **arguments):
 
 
 @asynccontextmanager
-async def _triggerer(trigger, *, stores_events=True):
+async def _triggerer(trigger, *, stores_events=True, ack_timeout=60):
     """Run a trigger as Airflow's runner does, and return the days of crm that its events told, as they come."""
-    manager = SharedStreamManager(log=structlog.get_logger(), ack_timeout=60)
+    manager = SharedStreamManager(log=structlog.get_logger(), ack_timeout=ack_timeout)
     told: list[str] = []
 
     async def run():
@@ -85,7 +85,7 @@ async def _triggerer(trigger, *, stores_events=True):
         yield told
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError):
+        with suppress(asyncio.CancelledError, AckTimeout):
             await task
         await manager.stop_all()
 
@@ -145,10 +145,23 @@ def test_event_that_airflow_never_stored_is_told_again(emulator):
     assert len(store.values) == 1
 
 
-def test_service_that_vanishes_and_returns_is_nothing_new(emulator):
-    """Only a newer date is, or a service that was never told of."""
+def test_event_that_airflow_could_not_store_is_not_kept(emulator):
+    """Airflow gives the trigger up after a while, and hands the look back as failed."""
     store = Store()
-    rows = [{"serviceName": "crm", "channel": "reseller", "processedDateTime": "2026-11-16T00:00:00+00:00"}]
+
+    async def scene():
+        async with _triggerer(_trigger(store), stores_events=False, ack_timeout=0.5) as told:
+            await _until(lambda: told)
+            await asyncio.sleep(3)
+
+    asyncio.run(scene())
+    assert store.values == {}
+
+
+def test_service_that_vanishes_and_returns_is_nothing_new(emulator):
+    """Nor is an older date: only a newer one is, or a service that was never told of."""
+    store = Store()
+    rows = [{"serviceName": "crm", "channel": "reseller", "processedDateTime": "2026-11-10T00:00:00+00:00"}]
 
     async def scene():
         async with _triggerer(_trigger(store)) as told:

@@ -116,9 +116,8 @@ def test_shortest_interval_wins_and_who_joins_gets_a_recent_answer(emulator):
 
     async def scene():
         async with _running(_trigger(newer_than=LATER, poll_interval=100)) as [patient]:
-            await _until(lambda: len(emulator.api_requests) == 1)
-            await asyncio.sleep(0.2)
             assert (await _fire(_trigger(poll_interval=50)))["status"] == "success"
+            assert (await asyncio.wait_for(_fire(_trigger(poll_interval=50)), 5))["status"] == "success"
             assert len(emulator.api_requests) == 1
             async with _running(_trigger(newer_than=LATER, poll_interval=0.3)):
                 await _until(lambda: len(emulator.api_requests) == 3)
