@@ -136,10 +136,12 @@ async def measure(scenario: str) -> dict[str, float]:
     """Start the triggers, wait a while, let the data move, and wait until all have fired."""
     runner, watchdog = Runner(), Watchdog()
     running = asyncio.create_task(runner.arun())
+    watching = asyncio.create_task(watchdog.watch())
     # What the first trigger of any kind loads is not what a thousand cost.
     runner.waiting = [trigger(scenario, TRIGGERS)]
     await asyncio.sleep(INTERVAL_SECONDS / 2)
-    watching = asyncio.create_task(watchdog.watch())
+    first_block, watchdog.longest, watchdog.longest_cpu = watchdog.longest, 0.0, 0.0
+    first_warnings, runner.log.warnings = runner.log.warnings, 0
     memory_before, cpu = memory(), time.process_time()
     runner.waiting = [trigger(scenario, number) for number in range(TRIGGERS)]
     while len(runner.triggers) <= TRIGGERS:
@@ -161,6 +163,8 @@ async def measure(scenario: str) -> dict[str, float]:
         "cpu": cpu / seconds * 60,
         "starting_cpu": starting_cpu,
         "kibibytes": grown / TRIGGERS / 1024,
+        "first_block": first_block,
+        "first_warnings": first_warnings,
         "longest_block": watchdog.longest,
         "longest_block_cpu": watchdog.longest_cpu,
         "warnings": runner.log.warnings,

@@ -78,7 +78,8 @@ class PartnerCenterLicensesTrigger(BaseTrigger):
             f"{__name__}.{type(self).__name__}",
             {
                 "resource": self.resource,
-                "newer_than": self.newer_than,
+                # A time object too becomes text that reads back as the same time.
+                "newer_than": str(self.newer_than),
                 "customer_id": self.customer_id,
                 "filter_expression": self.filter_expression,
                 "partner_center_conn_id": self.partner_center_conn_id,

@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-#: Looks under way at once in one triggerer; an executor of our own, as others need the event loop's.
-_THREADS = 8
+#: Looks under way at once in one triggerer, in threads of our own, as others need those of the event loop. They wait
+#: for the network most of the time; more of them would only keep the loop from Python's lock.
+_THREADS = 4
 _WOKEN_AT_ONCE = 25
 #: How long a poll that nobody waits for is remembered, so that who comes back does not ask too soon.
 _REMEMBERED_SECONDS = 3600.0

@@ -158,6 +158,20 @@ def test_event_that_airflow_could_not_store_is_not_kept(emulator):
     assert store.values == {}
 
 
+def test_long_wait_between_two_looks_is_not_taken_for_a_hang(emulator):
+    """Airflow's limit is on a look that nobody is done with, not on the time to the next one."""
+    store = Store()
+
+    async def scene():
+        async with _triggerer(_trigger(store, poll_interval=3), ack_timeout=1) as told:
+            await _until(lambda: len(emulator.api_requests) == 1)
+            emulator.today = date(2026, 11, 21)
+            await _until(lambda: len(told) == 2)
+            await _until(lambda: "2026-11-20" in str(store.values))
+
+    asyncio.run(scene())
+
+
 def test_service_that_vanishes_and_returns_is_nothing_new(emulator):
     """Nor is an older date: only a newer one is, or a service that was never told of."""
     store = Store()

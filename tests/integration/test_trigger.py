@@ -13,6 +13,7 @@ from airflow_partnercenter.api.retrying import RetryPolicy
 from airflow_partnercenter.emulator import Answer
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 from airflow_partnercenter.triggers.partner_center import PartnerCenterLicensesTrigger
+from airflow_partnercenter.waiting import read_newer_than
 from tests.conftest import TODAY
 
 PARTNER = "/v1/analytics/licenses/deployment"
@@ -79,6 +80,9 @@ def test_trigger_comes_back_from_its_arguments():
     from airflow.sdk.module_loading import import_string
 
     assert import_string(path)(**arguments).serialize() == trigger.serialize()
+    _, arguments = _trigger(newer_than=datetime(2026, 11, 16, tzinfo=UTC)).serialize()
+    assert json.loads(json.dumps(arguments)) == arguments
+    assert read_newer_than(arguments["newer_than"]) == datetime(2026, 11, 16, tzinfo=UTC)
 
 
 def test_many_triggers_share_one_request_an_interval(emulator):
