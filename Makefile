@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint setup format bench bench-quick bench-tokens bench-stores requirements clean
+.PHONY: help demo test lint setup format bench bench-quick bench-tokens bench-stores bench-waiting requirements clean
 
 # The first Python that is new enough; `make PYTHON=/path/to/python3.12 …` overrides it.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -39,6 +39,9 @@ bench-tokens: .venv/dev.installed ## Count the token requests of 200 mapped task
 
 bench-stores: .venv/bench.installed build/node/azurite.installed ## Measure writes to Azure and S3 (about six minutes)
 	$(BIN)/python -m benchmarks.stores
+
+bench-waiting: .venv/dev.installed ## Measure what a thousand waiting sensors cost (about 7 minutes)
+	$(BIN)/python -m benchmarks.waiting
 
 requirements: .venv/dev.installed ## Compile requirements/*.txt anew: names, versions and hashes, no index
 	$(UV) pip compile pyproject.toml --group dev --extra emulator --extra reports --universal --generate-hashes --upgrade \

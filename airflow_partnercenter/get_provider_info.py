@@ -69,6 +69,8 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [_modules(integration, "hooks")],
         "operators": [_modules(integration, "operators")],
+        "sensors": [_modules(integration, "sensors")],
+        "triggers": [_modules(integration, "triggers")],
         # read by Airflow 3 only
         "cli": ["airflow_partnercenter.cli.airflow_commands.get_partner_center_commands"],
         "extra-links": [

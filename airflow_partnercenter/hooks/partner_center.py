@@ -158,10 +158,7 @@ class PartnerCenterHook(BaseHook):
         try:
             connection = self.get_connection(self.partner_center_conn_id)
         except AirflowNotFoundException:
-            raise ConfigurationError(
-                f"Connection {self.partner_center_conn_id!r} does not exist: create one of type {CONNECTION_NAME} by "
-                "that name, or name another one by partner_center_conn_id."
-            ) from None
+            raise no_such_connection(self.partner_center_conn_id) from None
         return read_connection(connection)
 
     @classmethod
@@ -203,16 +200,26 @@ def failing_fast() -> Iterator[None]:
         raise AirflowFailException(str(error)) from error
 
 
+def no_such_connection(conn_id: str) -> ConfigurationError:
+    """Return the error that says so."""
+    return ConfigurationError(
+        f"Connection {conn_id!r} does not exist: create one of type {CONNECTION_NAME} by that name, or name another "
+        "one by partner_center_conn_id."
+    )
+
+
 def build_client(
     settings: "ConnectionSettings",
     *,
     patient: bool,
     retry: "RetryPolicy | None" = None,
+    on_secret: "Callable[[str], None] | None" = None,
     newer_access_token: "Callable[[], str | None] | None" = None,
 ) -> "PartnerCenterClient":
     """Build the client. Imports stay in here: parsing a DAG must not load msal, requests and pyarrow.
 
     :param patient: whether nobody waits in front of a screen; only then the token cache is used.
+    :param on_secret: told every secret; by default Airflow's masker is.
     :param newer_access_token: asked for another one when Partner Center refuses the connection's access token.
     :raises ConfigurationError: the certificate cannot be used.
     """
@@ -221,7 +228,7 @@ def build_client(
     from airflow_partnercenter.connection_credentials import credentials_of, secrets_of
     from airflow_partnercenter.token_caches import token_store
 
-    timeout, mask_secret = settings.request_timeout_seconds, _mask_secret()
+    timeout, mask_secret = settings.request_timeout_seconds, on_secret or _mask_secret()
     for secret in secrets_of(settings):
         mask_secret(secret)
     return PartnerCenterClient(

@@ -13,7 +13,12 @@ from airflow_partnercenter.emulator import Emulator
 
 SAMPLE_DAGS = Path(__file__).parents[2] / "dags"
 TODAY = date(2026, 11, 22)
-DAG_IDS = {"partner_center_licenses_report", "partner_center_licenses_to_xcom", "partner_center_on_new_snapshot"}
+DAG_IDS = {
+    "partner_center_licenses_report",
+    "partner_center_licenses_to_xcom",
+    "partner_center_on_new_data",
+    "partner_center_on_new_snapshot",
+}
 
 
 @pytest.fixture
@@ -118,6 +123,24 @@ def test_report_grows_by_one_snapshot_a_day_and_reruns_change_nothing(
     assert set(folder.iterdir()) == set(before)
     for file, frame in before.items():
         pd.testing.assert_frame_equal(pd.read_parquet(file), frame)
+
+
+def test_new_data_is_stored_and_told_of(dag_bag: Any, emulator: Emulator, tmp_path: Path) -> None:
+    """Started by hand there is no event; the file is that of the newest processed date, and a second run repeats it."""
+    for _ in range(2):
+        dag_run = run(dag_bag, "partner_center_on_new_data", {"lake": tmp_path.as_uri()})
+        assert set(states(dag_run).values()) == {"success"}
+        assert xcom(dag_run, "list_processed_dates") == []
+        assert [file.name for file in (tmp_path / "licenses_deployment").iterdir()] == ["2026-11-21.parquet"]
+
+
+def test_new_data_dag_is_started_by_its_watcher(dag_bag: Any) -> None:
+    """The asset's one watcher has the event trigger, with an interval that Partner Center may be asked at."""
+    [asset] = dag_bag.dags["partner_center_on_new_data"].timetable.asset_condition.objects
+    [watcher] = asset.watchers
+    path, arguments = watcher.trigger.serialize() if hasattr(watcher.trigger, "serialize") else watcher.trigger
+    assert path == "airflow_partnercenter.triggers.partner_center.PartnerCenterLicensesEventTrigger"
+    assert (arguments["resource"], arguments["poll_interval"]) == ("licenses_deployment", 900)
 
 
 def test_report_does_without_the_older_resource_when_it_is_empty(

@@ -10,7 +10,9 @@ import pytest
 HEAVY = {"pandas", "pyarrow", "msal", "requests", "msgspec", "matplotlib"}
 _AIRFLOWS_NAMES = """
 from airflow.providers.common.compat.sdk import (
-    AirflowFailException, AirflowNotFoundException, AirflowSkipException, BaseHook, BaseOperator, ObjectStoragePath)
+    AirflowFailException, AirflowNotFoundException, AirflowSensorTimeout, AirflowSkipException, BaseHook, BaseOperator,
+    BaseSensorOperator, ObjectStoragePath, PokeReturnValue, conf)
+import airflow.triggers.base
 """
 _BLOCK = """
 import socket, sys
@@ -34,7 +36,7 @@ def _run(code: str, **environment: str) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_importing_hooks_and_operators_loads_nothing_heavy():
+def test_importing_hooks_operators_sensors_and_triggers_loads_nothing_heavy():
     """Of what our modules add to Airflow's own imports, nothing is a heavy library, nor ours beyond what is needed."""
     added = _run(
         _AIRFLOWS_NAMES
@@ -43,16 +45,20 @@ import json, sys
 before = set(sys.modules)
 import airflow_partnercenter.hooks.partner_center
 import airflow_partnercenter.operators.partner_center
+import airflow_partnercenter.sensors.partner_center
+import airflow_partnercenter.triggers.partner_center
 print(json.dumps(sorted(set(sys.modules) - before)))
 """
     )
     assert "airflow_partnercenter.operators.partner_center" in added
+    assert "airflow_partnercenter.sensors.partner_center" in added
+    assert "airflow_partnercenter.triggers.new_data" in added
     assert {name.split(".")[0] for name in added} & HEAVY == set()
     assert not any(name.startswith("airflow_partnercenter.api") for name in added)
 
 
 def test_constructing_opens_no_socket_and_reads_no_connection():
-    """Hook and operators are built without a network and without their connection, which does not exist here."""
+    """Hook, operators, sensor and triggers are built without a network and without their connection."""
     loaded = _run(
         _BLOCK
         + _AIRFLOWS_NAMES
@@ -63,7 +69,13 @@ BaseHook.get_connection = refuse
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 from airflow_partnercenter.operators.partner_center import (
     PartnerCenterLicensesToObjectStorageOperator, PartnerCenterListLicensesOperator)
+from airflow_partnercenter.sensors.partner_center import PartnerCenterLicensesSensor
+from airflow_partnercenter.triggers.partner_center import (
+    PartnerCenterLicensesEventTrigger, PartnerCenterLicensesTrigger)
 PartnerCenterHook("does_not_exist")
+PartnerCenterLicensesSensor(task_id="c", resource="nonsense", newer_than="{{ ds }}", partner_center_conn_id="{{ x }}")
+PartnerCenterLicensesTrigger(resource="nonsense", newer_than="nonsense", poll_interval=-1)
+PartnerCenterLicensesEventTrigger(resource="nonsense", poll_interval=-1)
 PartnerCenterListLicensesOperator(task_id="a", resource="nonsense", partner_center_conn_id="{{ x }}")
 PartnerCenterLicensesToObjectStorageOperator(task_id="b", resource="licenses_usage", destination="s3://conn@b/{{ ds }}")
 print(json.dumps(sorted({name.split(".")[0] for name in set(sys.modules) - before})))
@@ -96,3 +108,37 @@ print(json.dumps(sorted({{name.split(".")[0] for name in sys.modules}})))
 """
     )
     assert set(loaded) & {"airflow", "pandas"} == set()
+
+
+def test_event_trigger_says_why_it_is_not_there_without_asset_watchers():
+    """As on Airflow 2: the plain trigger is there, and asking for the other one names the reason and the way out."""
+    told = _run(
+        """
+import json
+import airflow.triggers.base
+del airflow.triggers.base.BaseEventTrigger
+from airflow_partnercenter.triggers.partner_center import PartnerCenterLicensesTrigger
+try:
+    from airflow_partnercenter.triggers.partner_center import PartnerCenterLicensesEventTrigger
+except ImportError as error:
+    print(json.dumps({"told": str(error)}))
+"""
+    )
+    assert "PartnerCenterLicensesEventTrigger is not available" in told["told"]
+    assert "since 3.0" in told["told"]
+    assert "PartnerCenterLicensesSensor" in told["told"]
+
+
+def test_retry_policy_says_which_airflow_it_needs():
+    """As below Airflow 3.3, where tasks have none."""
+    told = _run(
+        """
+import json, sys
+sys.modules["airflow.sdk.definitions.retry_policy"] = None
+try:
+    from airflow_partnercenter.retry_policies.partner_center import PartnerCenterRetryPolicy
+except ImportError as error:
+    print(json.dumps({"told": str(error)}))
+"""
+    )
+    assert "needs Airflow 3.3 or later" in told["told"]

@@ -1,0 +1,1 @@
+"""Retry policies: what a failure means for Airflow's own retries."""

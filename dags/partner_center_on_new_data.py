@@ -1,0 +1,64 @@
+"""### A DAG that starts when Partner Center has processed new licence data.
+
+Microsoft refreshes licence data at its own pace, each service on its own day. The asset's watcher looks every quarter
+of an hour, in the triggerer and without a worker, and starts a run when any service has moved on. The run writes one
+file per processed date and says which services are new in it; a run that repeats finds the file there and changes
+nothing.
+
+Needs Airflow 3. On Airflow 2 there is no such DAG: schedule one by time, and begin it with
+`PartnerCenterLicensesSensor`.
+"""
+
+from datetime import datetime
+
+from airflow.providers.common.compat.sdk import DAG, Asset, Param, task
+
+from airflow_partnercenter.operators.partner_center import PartnerCenterLicensesToObjectStorageOperator
+
+try:
+    from airflow.sdk import AssetWatcher
+except ImportError:
+    AssetWatcher = None
+
+if AssetWatcher is not None:
+    from airflow_partnercenter.triggers.partner_center import PartnerCenterLicensesEventTrigger
+
+    licenses = Asset(
+        name="partner_center_licenses_deployment",
+        watchers=[
+            AssetWatcher(
+                name="new_licenses_deployment",
+                trigger=PartnerCenterLicensesEventTrigger(resource="licenses_deployment", poll_interval=900),
+            )
+        ],
+    )
+
+    with DAG(
+        "partner_center_on_new_data",
+        schedule=[licenses],
+        start_date=datetime(2026, 1, 1),
+        catchup=False,
+        max_active_runs=1,
+        doc_md=__doc__,
+        tags=["partner_center"],
+        params={
+            "lake": Param(
+                "file:///tmp/partner_center",
+                type="string",
+                title="Folder of the files",
+                description="An ObjectStoragePath URI, such as s3://connection@bucket/partner_center.",
+            ),
+        },
+    ):
+
+        @task
+        def list_processed_dates(triggering_asset_events: dict | None = None) -> list[dict]:
+            """Return what the watcher saw last; nothing if the run was started by hand."""
+            events = [event for events in (triggering_asset_events or {}).values() for event in events]
+            return events[-1].extra["payload"]["processed_dates"] if events else []
+
+        list_processed_dates() >> PartnerCenterLicensesToObjectStorageOperator(
+            task_id="store_licenses_deployment",
+            resource="licenses_deployment",
+            destination="{{ params.lake }}/licenses_deployment/{processed_date}.parquet",
+        )

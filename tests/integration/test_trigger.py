@@ -1,0 +1,399 @@
+"""The trigger: one poll for all who watch the same, off the event loop, against the emulator."""
+
+import asyncio
+import json
+import threading
+import time
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from airflow_partnercenter.api.retrying import RetryPolicy
+from airflow_partnercenter.emulator import Answer
+from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
+from airflow_partnercenter.triggers.partner_center import PartnerCenterLicensesTrigger
+from airflow_partnercenter.waiting import read_newer_than
+from tests.conftest import TODAY
+
+PARTNER = "/v1/analytics/licenses/deployment"
+UNAVAILABLE = Answer(503, {"code": 503, "description": "down"})
+FORBIDDEN = Answer(403, {"code": 900150, "description": "The supplied role does not have the rights"})
+FRESH, LATER = "2026-11-10", "2026-11-17"
+
+
+@pytest.fixture(autouse=True)
+def connected(emulator, connect, monkeypatch):
+    """The default connection leads to the emulator, each request is sent once, and its date is put back."""
+    monkeypatch.setattr(PartnerCenterHook, "retry", RetryPolicy(attempts=1, total_seconds=1))
+    connect(emulator)
+    yield
+    emulator.today = TODAY
+
+
+def _trigger(**arguments):
+    arguments = {"resource": "partner_licenses_deployment", "newer_than": FRESH, "poll_interval": 0.3} | arguments
+    return PartnerCenterLicensesTrigger(**arguments)
+
+
+async def _fire(trigger):
+    """Return the payload of the first event, as a triggerer takes it."""
+    async for event in trigger.run():
+        return event.payload
+    raise AssertionError("no event")
+
+
+@asynccontextmanager
+async def _running(*triggers):
+    """Run triggers beside the block, which gets their tasks; cancel what is left."""
+    tasks = [asyncio.create_task(_fire(trigger)) for trigger in triggers]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _until(condition, seconds=10):
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def test_event_holds_the_times_and_nothing_else(emulator):
+    """Airflow keeps events as plain text: neither data nor secrets are in it."""
+    payload = asyncio.run(_fire(_trigger()))
+    assert payload == {
+        "status": "success",
+        "processed_dates": [
+            {"service_name": "crm", "channel": "reseller", "processed_date_time": "2026-11-16T00:00:00.000000Z"},
+            {"service_name": "o365", "channel": "reseller", "processed_date_time": "2026-11-19T03:13:07.950000Z"},
+        ],
+    }
+
+
+def test_trigger_comes_back_from_its_arguments():
+    """After a restart Airflow makes it anew: class path and plain JSON are all there is."""
+    trigger = _trigger(customer_id=["a", "b"], deadline="2026-11-20T00:00:00+00:00", max_consecutive_failures=None)
+    path, arguments = json.loads(json.dumps(trigger.serialize()))
+    from airflow.sdk.module_loading import import_string
+
+    assert import_string(path)(**arguments).serialize() == trigger.serialize()
+    _, arguments = _trigger(newer_than=datetime(2026, 11, 16, tzinfo=UTC)).serialize()
+    assert json.loads(json.dumps(arguments)) == arguments
+    assert read_newer_than(arguments["newer_than"]) == datetime(2026, 11, 16, tzinfo=UTC)
+
+
+def test_many_triggers_share_one_request_an_interval(emulator):
+    """A hundred wait, with different goals; each look is one request, and all are told of it."""
+
+    async def scene():
+        async with _running(*[_trigger(newer_than=LATER, poll_interval=0.5) for _ in range(100)]) as tasks:
+            await _until(lambda: len(emulator.api_requests) == 3)
+            assert not any(task.done() for task in tasks)
+            emulator.today = date(2026, 11, 21)
+            return await asyncio.gather(*tasks)
+
+    events = asyncio.run(scene())
+    assert {event["status"] for event in events} == {"success"}
+    assert len(emulator.api_requests) == 4
+    assert len(emulator.token_requests) == 1
+
+
+def test_waiting_for_the_large_resource_is_one_request_an_interval_too(emulator):
+    """After the first look only the oldest group is asked for."""
+
+    async def scene():
+        async with _running(*[_trigger(resource="licenses_deployment", newer_than=LATER) for _ in range(10)]):
+            await _until(lambda: len(emulator.api_requests) == 6)
+
+    asyncio.run(scene())
+    assert [request.query.get("top") for request in emulator.api_requests][:3] == ["10000", "1", "1"]
+    assert {request.query["filter"] for request in emulator.api_requests[3:6]} == {
+        "serviceCode eq 'crm' and channel eq 'reseller'"
+    }
+
+
+def test_shortest_interval_wins_and_who_joins_gets_a_recent_answer(emulator):
+    """The one with the long interval is told more often; the late one without a request of its own."""
+
+    async def scene():
+        async with _running(_trigger(newer_than=LATER, poll_interval=100)) as [patient]:
+            assert (await _fire(_trigger(poll_interval=50)))["status"] == "success"
+            assert (await asyncio.wait_for(_fire(_trigger(poll_interval=50)), 5))["status"] == "success"
+            assert len(emulator.api_requests) == 1
+            async with _running(_trigger(newer_than=LATER, poll_interval=0.3)):
+                await _until(lambda: len(emulator.api_requests) == 3)
+                emulator.today = date(2026, 11, 21)
+                assert (await patient)["status"] == "success"
+
+    asyncio.run(scene())
+
+
+def test_one_that_leaves_takes_nobody_along(emulator):
+    """The others go on waiting, and are told."""
+
+    async def scene():
+        async with _running(_trigger(newer_than=LATER), _trigger(newer_than=LATER)) as [leaving, staying]:
+            await _until(lambda: len(emulator.api_requests) == 2)
+            leaving.cancel()
+            with suppress(asyncio.CancelledError):
+                await leaving
+            emulator.today = date(2026, 11, 21)
+            return await staying
+
+    assert asyncio.run(scene())["status"] == "success"
+
+
+def test_last_one_that_leaves_ends_the_poll_and_who_returns_does_not_ask_too_soon(emulator):
+    """No request is sent for nobody; the answer is remembered for an interval."""
+
+    async def scene():
+        async with _running(_trigger(newer_than=LATER, poll_interval=0.2)):
+            await _until(lambda: len(emulator.api_requests) == 2)
+        before = len(emulator.api_requests)
+        await asyncio.sleep(0.6)
+        assert len(emulator.api_requests) == before
+        async with _running(_trigger(newer_than=LATER, poll_interval=100)):
+            await asyncio.sleep(0.3)
+        assert len(emulator.api_requests) == before
+
+    asyncio.run(scene())
+
+
+def test_leaving_ends_a_wait_for_partner_center(emulator, monkeypatch):
+    """A look that sleeps before its next attempt ends when nobody waits for it: no thread holds the triggerer up."""
+    monkeypatch.setattr(PartnerCenterHook, "retry", RetryPolicy(attempts=5, total_seconds=60))
+    emulator.answer_next(Answer(429, {"statusCode": 429}, headers={"Retry-After": "30"}), PARTNER, times=9)
+
+    async def scene():
+        async with _running(_trigger()):
+            await _until(lambda: len(emulator.api_requests) == 1)
+            await asyncio.sleep(0.2)
+
+    asyncio.run(scene())
+    began = time.monotonic()
+    for thread in threading.enumerate():
+        if thread.name.startswith("partner_center_poll"):
+            assert _is_idle_within(thread, 5)
+    assert time.monotonic() - began < 5
+    assert len(emulator.api_requests) == 1
+
+
+def _is_idle_within(thread, seconds):
+    """Whether a thread of the pool ends up waiting for work, and not for Partner Center."""
+    import sys
+    import traceback
+
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        frame = sys._current_frames().get(thread.ident)
+        if frame is None or "retrying.py" not in "".join(traceback.format_stack(frame)):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_failure_is_told_to_all_and_counted_by_each(emulator):
+    """One has enough of it, the other waits on."""
+    emulator.answer_next(UNAVAILABLE, PARTNER, times=2)
+
+    async def scene():
+        async with _running(_trigger(max_consecutive_failures=2), _trigger(max_consecutive_failures=5)) as tasks:
+            return await asyncio.gather(*tasks)
+
+    impatient, patient = asyncio.run(scene())
+    assert impatient["status"] == "error"
+    assert impatient["error"] == "ServiceError"
+    assert "2 looks in a row failed; the last one: " in impatient["message"]
+    assert "503" in impatient["message"]
+    assert patient["status"] == "success"
+    assert len(emulator.api_requests) == 3
+
+
+def test_each_is_told_once_how_many_looks_failed(emulator):
+    """They share the error, not what each makes of it."""
+    emulator.answer_next(UNAVAILABLE, PARTNER, times=9)
+
+    async def scene():
+        return await asyncio.gather(*(_fire(_trigger(max_consecutive_failures=2)) for _ in range(3)))
+
+    messages = [event["message"] for event in asyncio.run(scene())]
+    assert [message.count("in a row failed") for message in messages] == [1, 1, 1]
+
+
+def test_connection_that_vanishes_fails_its_own_triggers_only(emulator, connect, monkeypatch):
+    """Others with the same credentials under another name wait on."""
+    connect(emulator, "another_name")
+
+    async def scene():
+        triggers = [_trigger(newer_than=LATER), _trigger(newer_than=LATER, partner_center_conn_id="another_name")]
+        async with _running(*triggers) as [staying, failing]:
+            await _until(lambda: len(emulator.api_requests) >= 2)
+            monkeypatch.delenv("AIRFLOW_CONN_ANOTHER_NAME")
+            failed = await failing
+            emulator.today = date(2026, 11, 21)
+            return failed, await staying
+
+    failed, stayed = asyncio.run(scene())
+    assert "'another_name' does not exist" in failed["message"]
+    assert stayed["status"] == "success"
+
+
+def test_refusal_is_told_at_once(emulator):
+    """What a person must heal is not looked at again."""
+    emulator.answer_next(FORBIDDEN, PARTNER, times=9)
+    event = asyncio.run(_fire(_trigger()))
+    assert (event["status"], event["error"]) == ("error", "ApiError")
+    assert "role" in event["message"]
+    assert len(emulator.api_requests) == 1
+
+
+def test_what_partner_center_asked_for_holds_for_all(emulator):
+    """Nobody looks before, neither those who wait nor who comes."""
+    times = []
+
+    def answer(_):
+        times.append(time.monotonic())
+        if len(times) > 1:
+            return Answer()
+        return Answer(429, {"statusCode": 429, "message": "slow down"}, headers={"Retry-After": "3"})
+
+    emulator.answer_next(answer, PARTNER, times=2)
+
+    async def scene():
+        async with _running(_trigger(poll_interval=0.1)) as [waiting]:
+            await _until(lambda: len(times) == 1)
+            await asyncio.sleep(0.3)
+            assert (await _fire(_trigger(poll_interval=0.1)))["status"] == "success"
+            assert (await waiting)["status"] == "success"
+
+    asyncio.run(scene())
+    assert times[1] - times[0] >= 3
+
+
+def test_event_loop_goes_on_while_partner_center_is_slow(emulator):
+    """Imports, sign-in and answers are all beside the loop; measured as Airflow's own watchdog does."""
+    emulator.answer_next(Answer(delay_seconds=1.5), PARTNER)
+    worst = 0.0
+
+    async def watchdog():
+        nonlocal worst
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(0.1)
+            worst = max(worst, time.monotonic() - began - 0.1)
+
+    async def scene():
+        watching = asyncio.create_task(watchdog())
+        event = await _fire(_trigger())
+        watching.cancel()
+        return event
+
+    assert asyncio.run(scene())["status"] == "success"
+    assert worst < 1
+
+
+def test_two_loops_of_one_process_do_not_meet(emulator):
+    """dag.test() runs each trigger in a loop of its own."""
+    assert [asyncio.run(_fire(_trigger()))["status"] for _ in range(3)] == ["success"] * 3
+    assert len(emulator.api_requests) == 3
+
+
+def test_two_connections_with_the_same_credentials_share_a_poll(emulator, connect):
+    """What counts is what they say, not how they are called."""
+    connect(emulator, "another_name")
+
+    async def scene():
+        triggers = [_trigger(), _trigger(partner_center_conn_id="another_name")]
+        return await asyncio.gather(*map(_fire, triggers))
+
+    assert [event["status"] for event in asyncio.run(scene())] == ["success", "success"]
+    assert len(emulator.api_requests) == 1
+
+
+def test_different_questions_do_not_share_a_poll_but_the_token(emulator):
+    """One client for one set of credentials."""
+
+    async def scene():
+        triggers = [_trigger(), _trigger(resource="partner_licenses_usage"), _trigger(resource="licenses_usage")]
+        first = await _fire(triggers[0])
+        return [first, *await asyncio.gather(*map(_fire, triggers[1:]))]
+
+    assert {event["status"] for event in asyncio.run(scene())} == {"success"}
+    assert len({request.path for request in emulator.api_requests}) == 3
+    assert len(emulator.token_requests) == 1
+
+
+def test_connection_that_changes_is_followed(emulator, connect):
+    """A new secret or address counts from the next look on, for all who wait."""
+    emulator.answer_next(UNAVAILABLE, PARTNER, times=99)
+
+    async def scene():
+        triggers = [_trigger(max_consecutive_failures=None) for _ in range(3)]
+        async with _running(*triggers) as tasks:
+            await _until(lambda: len(emulator.api_requests) >= 2)
+            connect(emulator, application_name="changed")
+            emulator.clear_faults()
+            return await asyncio.gather(*tasks)
+
+    assert {event["status"] for event in asyncio.run(scene())} == {"success"}
+    last = emulator.api_requests[-1]
+    assert last.headers["ms-partnercenter-application"] == "changed"
+    assert sum("ms-partnercenter-application" in request.headers for request in emulator.api_requests) == 1
+
+
+def test_missing_connection_is_an_error_that_says_so():
+    """Airflow is asked in the triggerer, not on the worker."""
+    event = asyncio.run(_fire(_trigger(partner_center_conn_id="no_such")))
+    assert event["error"] == "ConfigurationError"
+    assert "'no_such' does not exist" in event["message"]
+
+
+@pytest.mark.parametrize("interval", [59.9, 0, -1, float("nan"), float("inf"), "60", True, None], ids=str)
+def test_interval_below_a_minute_is_refused(emulator, connect, interval):
+    """Microsoft discourages polling; nothing is sent."""
+    connect(emulator, host="https://api.partnercenter.microsoft.com")
+    event = asyncio.run(_fire(_trigger(poll_interval=interval)))
+    assert event["error"] == "ConfigurationError"
+    assert "poll_interval" in event["message"]
+    assert emulator.requests == []
+
+
+@pytest.mark.parametrize("host", ["https://127.0.0.1.example.com", "https://localhost.example.com", None])
+def test_only_this_machine_may_be_asked_at_any_pace(emulator, connect, host):
+    """A name that looks like it is none."""
+    connect(emulator, host=host)
+    assert asyncio.run(_fire(_trigger()))["error"] == "ConfigurationError"
+    assert emulator.requests == []
+
+
+def test_deadline_ends_it_after_one_look_at_least(emulator):
+    """However late it is, it looks once; the message says what was there."""
+    past = datetime.now(UTC) - timedelta(hours=1)
+    assert asyncio.run(_fire(_trigger(deadline=past.isoformat())))["status"] == "success"
+    event = asyncio.run(_fire(_trigger(deadline=past.isoformat(), newer_than=LATER)))
+    assert event["status"] == "timeout"
+    assert "crm/reseller 2026-11-16T00:00:00Z" in event["message"]
+
+
+def test_deadline_ends_it_while_every_look_fails(emulator):
+    """Also where no look has ever worked."""
+    emulator.answer_next(UNAVAILABLE, PARTNER, times=99)
+    deadline = datetime.now(UTC) + timedelta(seconds=1)
+    event = asyncio.run(_fire(_trigger(deadline=deadline.isoformat(), max_consecutive_failures=None)))
+    assert event["status"] == "timeout"
+    assert "no look has worked" in event["message"]
+
+
+def test_no_secret_is_in_arguments_events_or_logs(emulator, logs):
+    """Neither when it works nor when it fails."""
+    emulator.answer_next(UNAVAILABLE, PARTNER)
+    trigger = _trigger(max_consecutive_failures=1)
+    events = [asyncio.run(_fire(trigger)) for _ in range(2)]
+    assert [event["status"] for event in events] == ["error", "success"]
+    tokens = [request.headers["authorization"].split()[1] for request in emulator.api_requests]
+    texts = [str(trigger.serialize()), repr(trigger), str(events), logs.text]
+    for secret in (emulator.client_secret, emulator.refresh_token, *tokens):
+        assert not any(secret in text for text in texts)
