@@ -34,6 +34,7 @@ def _add_emulator(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     """Add the sub-command ``emulator``; its defaults are those of ``Emulator``, but for the port."""
     parser = commands.add_parser("emulator", help="run a local Partner Center and Entra ID until Ctrl-C")
     parser.add_argument("--port", type=int, default=8443, help="port on 127.0.0.1; 0 takes any free one")
+    parser.add_argument("--ca-folder", type=Path, help="where to keep the certificate authority, for the next start")
     parser.add_argument("--data", choices=("generated", "documented"), default="generated", help="what to serve")
     parser.add_argument("--seed", type=int, default=2026, help="what the generated partner is made up from")
     parser.add_argument("--customers", type=int, default=40, help="customers of the generated partner")
@@ -91,6 +92,7 @@ def _run_emulator(arguments: argparse.Namespace) -> int:
         history_days=arguments.history_days,
         today=arguments.today,
         port=arguments.port,
+        ca_folder=arguments.ca_folder,
         max_page_size=arguments.max_page_size,
     )
     for name, times, skip in arguments.fault:
