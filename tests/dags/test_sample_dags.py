@@ -264,11 +264,11 @@ def test_run_keeps_its_batches_when_the_customers_change(dag_bag: Any, emulator:
     assert emulator.requests == []
 
 
-@pytest.mark.parametrize("damage", ["moved", "missing", "stray", "cut"])
+@pytest.mark.parametrize("damage", ["moved", "missing", "stray", "cut", "unread"])
 def test_files_that_are_not_as_written_fail_the_check(
     dag_bag: Any, emulator: Emulator, tmp_path: Path, damage: str
 ) -> None:
-    """A customer in two files, a file that is gone, one too many or one of other rows: no report."""
+    """A customer in two files, a file that is gone, too many, of other rows or was never written: no report."""
     from airflow.providers.common.compat.sdk import AirflowFailException
 
     _, folder = _fan_out(dag_bag, tmp_path, batch_size=20)
@@ -282,11 +282,16 @@ def test_files_that_are_not_as_written_fail_the_check(
         second.unlink()
     elif damage == "stray":
         rows.to_parquet(folder / "0002.parquet")
+    elif damage == "unread":  # as after somebody marked the task as done
+        second.unlink()
+        files.pop()
     else:
         rows.iloc[1:].to_parquet(second)
     report = dag_bag.dags["partner_center_customers_fan_out"].get_task("report_customers").python_callable
 
-    with pytest.raises(AirflowFailException, match="not their customer's" if damage == "moved" else "not the 2 files"):
+    with pytest.raises(
+        AirflowFailException, match="not their customer's" if damage == "moved" else "files that this run"
+    ):
         report([{"folder": f"file://{folder}", "file": "0000.parquet"}], files)
 
 

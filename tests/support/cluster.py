@@ -89,6 +89,10 @@ class Cluster:
         run: str = self._api("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})["dag_run_id"]
         return run
 
+    def resize_pool(self, name: str, slots: int) -> None:
+        """Let so many tasks of a pool run at once."""
+        self._api("PATCH", f"pools/{name}?update_mask=slots", {"name": name, "slots": slots})
+
     def state(self, dag_id: str, run_id: str) -> str:
         """Return the state of a run."""
         return str(self._api("GET", f"dags/{dag_id}/dagRuns/{run_id}")["state"])
@@ -162,7 +166,8 @@ class Cluster:
         settings: dict[str, dict[str, object]] = {
             "CORE": {
                 "EXECUTOR": "CeleryExecutor",
-                "DAGS_FOLDER": DAGS,
+                # a copy, as workers read a DAG's file for each task: no edit reaches a run half-way
+                "DAGS_FOLDER": shutil.copytree(DAGS, self._folder / "dags"),
                 "LOAD_EXAMPLES": False,
                 "PARALLELISM": 16,
                 "SIMPLE_AUTH_MANAGER_ALL_ADMINS": True,
