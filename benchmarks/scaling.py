@@ -27,7 +27,7 @@ ONE_CALL = "partner_center_licenses_report"
 LATENCY_SECONDS = 0.1
 CUSTOMERS = (500, 2_000, 8_000)
 BATCH_SIZE = 250
-BATCH_SIZES = (50, 100, 250, 500, 1_000)
+BATCH_SIZES = (50, 100, 250, 500, 1_000, 2_000)
 #: Requests in a second that the made-up limit lets through.
 LIMIT = 60
 POOL_SLOTS = (4, 2, 1)

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Param, conf, task
 
+from airflow_partnercenter.hooks.partner_center import failing_fast
 from airflow_partnercenter.operators.partner_center import PartnerCenterLicensesToObjectStorageOperator
 
 with DAG(
@@ -53,8 +54,10 @@ with DAG(
                 "max_map_length: take a part of it at a time."
             )
         days = [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]
-        folder = f"{params['lake']}/licenses_deployment"
-        return [day for day in days if not open_path(f"{folder}/{day}-processed.parquet").exists()]
+        with failing_fast():
+            folder = open_path(f"{params['lake']}/licenses_deployment/")
+            there = {file.name for file in folder.iterdir()} if folder.exists() else set()
+        return [day for day in days if f"{day}-processed.parquet" not in there]
 
     PartnerCenterLicensesToObjectStorageOperator.partial(
         task_id="store_day",

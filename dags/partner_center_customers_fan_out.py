@@ -74,7 +74,7 @@ with DAG(
             250,
             type="integer",
             minimum=1,
-            title="Customers in a batch",
+            title="Customers in a batch, at most",
             description="A batch is one task and one file. Small ones lose less with a worker, large ones cost less.",
         ),
     },
@@ -88,19 +88,23 @@ with DAG(
         size, most = params["batch_size"], conf.getint("core", "max_map_length")
         with failing_fast():
             if not open_path(f"{folder}/customers.json").exists():
+                customers = PartnerCenterHook().list_customers()
+                count = len(customers)
+                batch_count = -(-count // size)
+                if batch_count > most:
+                    raise AirflowFailException(
+                        f"{count:,} customers in batches of {size:,} are more tasks than the {most:,} of [core] "
+                        f"max_map_length: set batch_size to {-(-count // most):,} or more."
+                    )
                 plan = [
                     {
                         "customer_id": customer["id"].lower(),
                         "customer_name": customer.get("company_profile", {}).get("company_name"),
-                        "file": f"{number // size:04}.parquet",
+                        # Equal batches: a last one of a single customer would fail if that one is refused.
+                        "file": f"{number * batch_count // count:04}.parquet",
                     }
-                    for number, customer in enumerate(PartnerCenterHook().list_customers())
+                    for number, customer in enumerate(customers)
                 ]
-                if len(plan) > size * most:
-                    raise AirflowFailException(
-                        f"{len(plan):,} customers in batches of {size:,} are more tasks than the {most:,} of [core] "
-                        f"max_map_length: set batch_size to {-(-len(plan) // most):,} or more."
-                    )
                 write_whole(f"{folder}/customers.json", json.dumps(plan).encode())
         files = sorted({customer["file"] for customer in read_plan(folder)})
         return [{"folder": folder, "file": file} for file in files]
