@@ -53,8 +53,9 @@ class Listener:
             raise
         self.port: int = self._socket.getsockname()[1]
         # not a TemporaryDirectory: one of those would vanish as soon as any forked child of this process ends
-        self._folder = None if ca_folder else Path(tempfile.mkdtemp(prefix="partner-center-emulator-"))
-        self.ca_bundle = (ca_folder or self._folder or Path()) / "ca.pem"
+        folder = ca_folder or Path(tempfile.mkdtemp(prefix="partner-center-emulator-"))
+        self._temporary = None if ca_folder else folder
+        self.ca_bundle = folder / "ca.pem"
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self._authority = _kept_authority(ca_folder) if ca_folder else trustme.CA()
@@ -97,8 +98,8 @@ class Listener:
         if self._thread is not None:
             self._thread.join(STOP_SECONDS)
         self._socket.close()
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._temporary:
+            shutil.rmtree(self._temporary, ignore_errors=True)
 
     def _tls(self) -> ssl.SSLContext:
         """Return the server's side of TLS."""

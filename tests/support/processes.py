@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -71,7 +72,8 @@ class Processes:
     def kill(self, name: str) -> None:
         """Kill a process and its descendants at once, by their ids: nobody says good-bye to anybody."""
         for process in self.family(name):
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         self._running.pop(name).wait(STOP_SECONDS)
 
     def stop(self, name: str) -> None:
@@ -89,7 +91,8 @@ class Processes:
             process.wait()
         _, alive = psutil.wait_procs(family, timeout=2)
         for left in alive:
-            left.kill()
+            with suppress(psutil.NoSuchProcess):
+                left.kill()
 
     def wait_until(self, what: str, ready: Callable[[], bool], seconds: float) -> None:
         """Look twice a second; fail if a process has ended by itself, or after ``seconds``."""

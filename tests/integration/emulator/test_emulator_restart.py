@@ -1,9 +1,12 @@
 """An emulator that is stopped and started again, while its clients stay."""
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import requests
 
 from airflow_partnercenter.emulator import Emulator
 from tests.conftest import client_of
@@ -47,3 +50,22 @@ def test_without_a_folder_each_start_has_an_authority_of_its_own():
             bundles.append(path.read_bytes())
         assert not path.parent.exists()
     assert bundles[0] != bundles[1]
+
+
+def test_command_that_is_started_again_is_trusted_as_before(tmp_path):
+    """``--ca-folder`` with the same port: what a client was told of the first one is true of the second."""
+    program = "import sys; from airflow_partnercenter.cli import main; sys.exit(main())"
+    options = ["--port", str(free_port()), "--customers", "3", "--ca-folder", str(tmp_path / "ca")]
+    told = []
+    for _ in range(2):
+        with subprocess.Popen(
+            [sys.executable, "-c", program, "emulator", *options], stdout=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                told.append([process.stdout.readline() for _ in range(3)])
+                url = told[0][0].split()[-1]
+                bundle = str(tmp_path / "ca" / "ca.pem")
+                assert requests.get(f"{url}/v1/customers", verify=bundle, timeout=5).status_code == 401
+            finally:
+                process.terminate()
+    assert told[0] == told[1]
