@@ -1,5 +1,6 @@
 """Processes that end with the test, whatever becomes of it, and that can be killed like a machine that goes away."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -65,34 +66,32 @@ class Processes:
         return self._logs / f"{name}.log"
 
     def family(self, name: str) -> list[psutil.Process]:
-        """Return a process with all its descendants."""
-        parent = psutil.Process(self._running[name].pid)
-        return [parent, *parent.children(recursive=True)]
+        """Return a process with all its descendants, those in other groups too; nobody if it has ended."""
+        with suppress(psutil.NoSuchProcess):
+            parent = psutil.Process(self._running[name].pid)
+            return [parent, *parent.children(recursive=True)]
+        return []
 
     def kill(self, name: str) -> None:
         """Kill a process and its descendants at once, by their ids: nobody says good-bye to anybody."""
-        for process in self.family(name):
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        self._running.pop(name).wait(STOP_SECONDS)
+        family = self.family(name)
+        _kill(family)
+        self._reap(name, family)
 
     def stop(self, name: str) -> None:
         """End a process politely, and what is left of it after a while impolitely."""
+        family = self.family(name)
+        self._running[name].send_signal(signal.SIGTERM)
+        psutil.wait_procs(family, timeout=STOP_SECONDS)
+        self._reap(name, family)
+
+    def _reap(self, name: str, family: list[psutil.Process]) -> None:
+        """Make sure that nothing of a process is left."""
         process = self._running.pop(name)
-        try:
-            family = psutil.Process(process.pid).children(recursive=True)
-        except psutil.NoSuchProcess:
-            family = []
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        _, alive = psutil.wait_procs(family, timeout=2)
-        for left in alive:
-            with suppress(psutil.NoSuchProcess):
-                left.kill()
+        _kill(family)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(STOP_SECONDS)
 
     def wait_until(self, what: str, ready: Callable[[], bool], seconds: float) -> None:
         """Look twice a second; fail if a process has ended by itself, or after ``seconds``."""
@@ -107,3 +106,9 @@ class Processes:
 
     def _tail(self, name: str) -> str:
         return "\n".join(self.log(name).read_text(errors="replace").splitlines()[-25:])
+
+
+def _kill(processes: Sequence[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
