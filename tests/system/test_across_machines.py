@@ -23,7 +23,7 @@ from tests.support.ports import free_port
 pytestmark = pytest.mark.cluster
 
 CUSTOMERS = int(os.environ.get("SYSTEM_TEST_CUSTOMERS", "2000"))
-BATCH_SIZE = CUSTOMERS // 20
+BATCHES = 12
 DAG_ID = "partner_center_customers_fan_out"
 #: One request in so many is throttled; the others take as long as a service far away.
 THROTTLED_EVERY = 50
@@ -64,7 +64,7 @@ class Run:
 
     def __init__(self, cluster: Cluster, lake: Path) -> None:
         self._cluster = cluster
-        self.id = cluster.trigger(DAG_ID, {"lake": lake.as_uri(), "batch_size": BATCH_SIZE})
+        self.id = cluster.trigger(DAG_ID, {"lake": lake.as_uri(), "batch_size": -(-CUSTOMERS // BATCHES)})
         self.folder = lake / "customer_licenses_deployment" / self.id
         self.began = time.monotonic()
 
@@ -98,7 +98,7 @@ def _just_began(batch: dict[str, Any]) -> bool:
 def _assert_each_customer_exactly_once(run: Run, cluster: Cluster, emulator: Emulator) -> None:
     """Compare all files with the partner itself, row by row, and the report with the list of customers."""
     files = [pd.read_parquet(file).assign(file=file.name) for file in run.folder.glob("*.parquet")]
-    assert len(files) == -(-CUSTOMERS // BATCH_SIZE)
+    assert len(files) == BATCHES
     rows = pd.concat(files)
     stored = Counter(zip(rows["customer_id"], rows["product_name"], rows["licenses_sold"], strict=True))
     served = Counter(
