@@ -1,11 +1,18 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint setup format bench bench-quick bench-tokens bench-stores bench-waiting requirements clean
+.PHONY: help demo test test-system lint setup format bench bench-quick bench-tokens bench-stores bench-waiting \
+	bench-scaling requirements clean
 
 # The first Python that is new enough; `make PYTHON=/path/to/python3.12 …` overrides it.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 UV := UV_NO_CONFIG=1 VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv --quiet
+
+# PostgreSQL and Redis as Debian has them, for what runs Airflow on Celery.
+SERVERS = command -v redis-server >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+	echo "Installing PostgreSQL and Redis ..." && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	apt-get install -qq -y --no-install-recommends postgresql redis-server >/dev/null; } || { \
+	echo "PostgreSQL and Redis are needed: sudo apt-get install postgresql redis-server"; exit 1; }
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +22,10 @@ demo: .venv/demo.installed ## Run the report DAG on the emulator; print the lice
 
 test: .venv/dev.installed build/node/azurite.installed ## Run the default test suite
 	$(BIN)/pytest
+
+test-system: .venv/system.installed ## Kill a worker, restart the service: a real Airflow on Celery (about four minutes)
+	@$(SERVERS)
+	$(BIN)/pytest -m cluster tests/system
 
 lint: .venv/dev.installed ## Check style, types and who may import whom
 	$(BIN)/ruff check .
@@ -43,6 +54,10 @@ bench-stores: .venv/bench.installed build/node/azurite.installed ## Measure writ
 bench-waiting: .venv/dev.installed ## Measure what a thousand waiting sensors cost (about 7 minutes)
 	$(BIN)/python -m benchmarks.waiting
 
+bench-scaling: .venv/system.installed ## Measure the fan-out over customers on Celery (about 15 minutes)
+	@$(SERVERS)
+	@$(BIN)/python -m benchmarks.scaling
+
 requirements: .venv/dev.installed ## Compile requirements/*.txt anew: names, versions and hashes, no index
 	$(UV) pip compile pyproject.toml --group dev --extra emulator --extra reports --universal --generate-hashes --upgrade \
 		--no-header --no-annotate --output-file requirements/dev.txt
@@ -50,6 +65,8 @@ requirements: .venv/dev.installed ## Compile requirements/*.txt anew: names, ver
 		--no-header --no-annotate --constraint requirements/dev.txt --output-file requirements/demo.txt
 	$(UV) pip compile pyproject.toml --group bench --extra emulator --universal --generate-hashes \
 		--no-header --no-annotate --constraint requirements/dev.txt --output-file requirements/bench.txt
+	$(UV) pip compile pyproject.toml --group system --extra emulator --extra reports --universal --generate-hashes \
+		--no-header --no-annotate --constraint requirements/dev.txt --output-file requirements/system.txt
 	awk '/^uv==/ {uv = 1} uv {print} uv && !/\\$$/ {exit}' requirements/dev.txt >requirements/bootstrap.txt
 
 clean: ## Remove what the other commands made
@@ -73,7 +90,7 @@ clean: ## Remove what the other commands made
 	@$(UV) pip sync --compile-bytecode --require-hashes requirements/dev.txt
 	@$(UV) pip install --no-deps --no-build-isolation --editable .
 	@touch $@ .venv/demo.installed
-	@rm -f .venv/bench.installed
+	@rm -f .venv/bench.installed .venv/system.installed
 
 .venv/bench.installed: requirements/bench.txt pyproject.toml | .venv/dev.installed
 	@$(UV) pip install --compile-bytecode --require-hashes --requirement requirements/bench.txt
@@ -85,3 +102,7 @@ build/node/azurite.installed: Makefile
 	@if ! command -v npm >/dev/null; then echo "There is no npm: tests on Azure's storage will be skipped"; \
 		else echo "Installing Azurite ..." && npm install --prefix build/node --no-save --no-package-lock --no-audit --no-fund \
 		--loglevel=error azurite@3.35.0 && touch $@ || echo "It failed: tests on Azure's storage will be skipped"; fi
+
+.venv/system.installed: requirements/system.txt pyproject.toml | .venv/dev.installed
+	@$(UV) pip install --compile-bytecode --require-hashes --requirement requirements/system.txt
+	@touch $@

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from datetime import date
+from pathlib import Path
 
 from airflow_partnercenter.cli.command import Command, option
 
@@ -27,6 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
         history_days=arguments.history_days,
         today=arguments.today,
         port=arguments.port,
+        ca_folder=arguments.ca_folder,
         max_page_size=arguments.max_page_size,
     )
     for name, times, skip in arguments.fault:
@@ -70,6 +72,7 @@ COMMAND = Command(
     "run a local Partner Center and Entra ID until Ctrl-C",
     (
         option("--port", type=int, default=8443, help="port on 127.0.0.1; 0 takes any free one"),
+        option("--ca-folder", type=Path, help="where to keep the certificate authority, for the next start"),
         option("--data", choices=("generated", "documented"), default="generated", help="what to serve"),
         option("--seed", type=int, default=2026, help="what the generated partner is made up from"),
         option("--customers", type=int, default=40, help="customers of the generated partner"),

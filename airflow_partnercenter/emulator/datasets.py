@@ -67,11 +67,9 @@ class GeneratedData:
 
     def legacy(self, kind: Kind, customer: Customer | None) -> Body:
         """Return the answer of an older endpoint, from the newest rows."""
-        rows = self._partner.rows(kind)
         if customer is None:
-            return Body(legacy.collection(legacy.partner_items(kind, rows)))
-        own = [row for row in rows if row["customerTenantId"] == customer.id.upper()]
-        return Body(legacy.collection(legacy.customer_items(kind, own)))
+            return Body(legacy.collection(legacy.partner_items(kind, self._partner.rows(kind))))
+        return Body(legacy.collection(legacy.customer_items(kind, self._partner.customer_rows(kind, customer))))
 
 
 class DocumentedData:

@@ -37,10 +37,11 @@ class Listener:
     """A listening socket with its certificate; ``serve`` puts an application behind it.
 
     :param port: 0 takes any free one.
+    :param ca_folder: keeps the certificate authority, so that the next one is the same; None makes one up each time.
     :raises OSError: the port is taken.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, ca_folder: Path | None = None) -> None:
         # the protocol is named so that asyncio turns off Nagle's algorithm, which costs 40 ms an answer
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
@@ -52,11 +53,12 @@ class Listener:
             raise
         self.port: int = self._socket.getsockname()[1]
         # not a TemporaryDirectory: one of those would vanish as soon as any forked child of this process ends
-        self._folder = Path(tempfile.mkdtemp(prefix="partner-center-emulator-"))
-        self.ca_bundle = self._folder / "ca.pem"
+        folder = ca_folder or Path(tempfile.mkdtemp(prefix="partner-center-emulator-"))
+        self._temporary = None if ca_folder else folder
+        self.ca_bundle = folder / "ca.pem"
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
-        self._authority = trustme.CA()
+        self._authority = _kept_authority(ca_folder) if ca_folder else trustme.CA()
         self._authority.cert_pem.write_to_path(str(self.ca_bundle))
 
     def serve(self, app: App) -> None:
@@ -90,16 +92,29 @@ class Listener:
         raise RuntimeError(f"The emulator did not start within {START_SECONDS} seconds.")
 
     def close(self) -> None:
-        """Stop answering, give the port back and remove the certificate."""
+        """Stop answering, give the port back and remove the certificate, unless it is to be kept."""
         if self._server is not None:
             self._server.should_exit = True
         if self._thread is not None:
             self._thread.join(STOP_SECONDS)
         self._socket.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._temporary:
+            shutil.rmtree(self._temporary, ignore_errors=True)
 
     def _tls(self) -> ssl.SSLContext:
         """Return the server's side of TLS."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._authority.issue_cert(HOST, "localhost").configure_cert(context)
         return context
+
+
+def _kept_authority(folder: Path) -> trustme.CA:
+    """Return the certificate authority of a folder, made up if there is none yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    certificate, key = folder / "ca.pem", folder / "ca-key.pem"
+    if certificate.exists() and key.exists():
+        return trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes())
+    authority = trustme.CA()
+    key.touch(mode=0o600)
+    authority.private_key_pem.write_to_path(str(key))
+    return authority

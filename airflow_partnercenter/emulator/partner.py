@@ -4,6 +4,7 @@ import math
 import random
 import threading
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
@@ -72,14 +73,25 @@ class Partner:
 
         :param processed: the day asked for; by default the newest one of each service. Empty outside the history.
         """
-        newest = self.processed_dates()
         rows: list[Row] = []
-        for service in SERVICES:
-            day = processed or newest[service.code]
-            if self.today - timedelta(days=self.history_days) <= day <= newest[service.code]:
-                with self._lock:
-                    rows += self._rows(kind, service, day)
+        for service, day in self._days(processed):
+            with self._lock:
+                rows += self._rows(kind, service, day)
         return rows
+
+    def customer_rows(self, kind: Kind, customer: Customer) -> list[Row]:
+        """Return those of ``rows(kind)`` that are one customer's, in the same order; costs the same at any size."""
+        subscriptions = self._subscriptions_by_id[customer.id]
+        rows: list[Row] = []
+        for service, day in self._days(None):
+            rows += self._rows_of(kind, customer, subscriptions, service, day)
+        return rows
+
+    def _days(self, processed: date | None) -> list[tuple[Service, date]]:
+        """Return the services that have rows, and of which day: that asked for, or each one's newest."""
+        oldest, newest = self.today - timedelta(days=self.history_days), self.processed_dates()
+        days = [(service, processed or newest[service.code]) for service in SERVICES]
+        return [(service, day) for service, day in days if oldest <= day <= newest[service.code]]
 
     def customer(self, customer_id: str) -> Customer | None:
         """Return the customer with this GUID, however it is written, or None."""
@@ -104,6 +116,11 @@ class Partner:
         """What each customer has bought."""
         return [(customer, self._subscriptions_of(number, customer)) for number, customer in enumerate(self.customers)]
 
+    @cached_property
+    def _subscriptions_by_id(self) -> dict[str, list[Subscription]]:
+        """The same by the customer's GUID."""
+        return {customer.id: subscriptions for customer, subscriptions in self._subscriptions}
+
     def _subscriptions_of(self, number: int, customer: Customer) -> list[Subscription]:
         """Make up two to eight subscriptions of a customer."""
         chance = self._random(number, "products")
@@ -115,11 +132,19 @@ class Partner:
 
     def _rows_of_day(self, kind: Kind, service: Service, processed: date) -> list[Row]:
         """Compute the rows of one service on one day."""
-        day, rows = processed.toordinal(), list[Row]()
+        rows: list[Row] = []
         for customer, subscriptions in self._subscriptions:
-            for subscription in subscriptions:
-                if subscription.product.service is service:
-                    rows += self._subscription_rows(kind, customer, subscription, day)
+            rows += self._rows_of(kind, customer, subscriptions, service, processed)
+        return rows
+
+    def _rows_of(
+        self, kind: Kind, customer: Customer, subscriptions: Sequence[Subscription], service: Service, processed: date
+    ) -> list[Row]:
+        """Compute the rows of one customer and one service on one day."""
+        day, rows = processed.toordinal(), list[Row]()
+        for subscription in subscriptions:
+            if subscription.product.service is service:
+                rows += self._subscription_rows(kind, customer, subscription, day)
         return rows
 
     def _subscription_rows(self, kind: Kind, customer: Customer, subscription: Subscription, day: int) -> list[Row]:

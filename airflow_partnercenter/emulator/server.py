@@ -36,6 +36,8 @@ class Emulator:
     :param history_days: how many days before ``today`` can be asked with ``processedDateTime``.
     :param today: the emulator's date; None follows the clock (UTC).
     :param port: 0 takes any free one.
+    :param ca_folder: where to keep the certificate authority. With the same port and folder, an emulator that starts
+        again is the one its clients know; only the tokens that it gave out are forgotten.
     :param max_page_size: rows on a page at most; a small number brings paging to a small partner.
     :param link_form: whether ``@nextLink`` is an absolute address or begins with the path.
     :param rotate_refresh_tokens: whether each use of a refresh token brings a new one, as at Entra ID.
@@ -68,6 +70,7 @@ class Emulator:
         history_days: int = 60,
         today: date | None = None,
         port: int = 0,
+        ca_folder: Path | None = None,
         max_page_size: int = 10_000,
         link_form: Literal["absolute", "relative"] = "absolute",
         access_token_seconds: int = 3599,
@@ -80,6 +83,7 @@ class Emulator:
         #: the generated partner, for tests that compute what an answer must be
         self.partner = Partner(seed, customers, history_days, today)
         self._port = port
+        self._ca_folder = ca_folder
         self._max_page_size = max_page_size
         self._link_form = link_form
         self._access_token_seconds = access_token_seconds
@@ -115,7 +119,7 @@ class Emulator:
             raise ImportError(
                 f"The emulator needs {error.name}: pip install 'airflow-provider-partnercenter[emulator]'"
             ) from error
-        self._listener = Listener(self._port)
+        self._listener = Listener(self._port, self._ca_folder)
         self._tokens = AccessTokens(self.base_url, self._access_token_seconds)
         self._wire.expire_tokens = self._tokens.expire_all
         self._wire.app = build_app(
@@ -154,7 +158,7 @@ class Emulator:
 
     @property
     def ca_bundle(self) -> str:
-        """Path of the certificate to trust, a PEM file; gone when the emulator stops."""
+        """Path of the certificate to trust, a PEM file; gone when the emulator stops, unless it has a ``ca_folder``."""
         return str(self._running.ca_bundle)
 
     @property

@@ -14,6 +14,8 @@ from airflow_partnercenter.emulator import Emulator
 SAMPLE_DAGS = Path(__file__).parents[2] / "dags"
 TODAY = date(2026, 11, 22)
 DAG_IDS = {
+    "partner_center_backfill",
+    "partner_center_customers_fan_out",
     "partner_center_licenses_report",
     "partner_center_licenses_to_xcom",
     "partner_center_on_new_data",
@@ -170,3 +172,261 @@ def test_new_snapshot_reaches_the_downstream_dag(dag_bag: Any, emulator: Emulato
     assert len(returned) == 10
     assert returned == unused[list(returned)].to_dict()
     assert min(returned.values()) >= unused.drop(list(returned)).max()
+
+
+def _read(file: Path) -> pd.DataFrame:
+    return pd.read_parquet(file, columns=["customer_id", "product_name", "licenses_sold", "processed_date_time"])
+
+
+def _served(emulator: Emulator) -> list[tuple[str, str, int]]:
+    """Return customer, product and seats of every row that the emulated partner has."""
+    rows = emulator.partner.rows("deployment")
+    return sorted((row["customerTenantId"].lower(), row["productName"], row["licensesSold"]) for row in rows)
+
+
+def _stored(folder: Path) -> list[tuple[str, str, int]]:
+    frames = [_read(file) for file in folder.glob("*.parquet")]
+    rows = pd.concat(frames)[["customer_id", "product_name", "licenses_sold"]]
+    return sorted(rows.itertuples(index=False, name=None))
+
+
+def _fan_out(dag_bag: Any, lake: Path, batch_size: int = 250) -> tuple[Any, Path]:
+    # Named each time: ``dag.test`` leaves the parameters of one run behind for the next.
+    conf = {"lake": lake.as_uri(), "batch_size": batch_size}
+    dag_run = run(dag_bag, "partner_center_customers_fan_out", conf)
+    return dag_run, lake / "customer_licenses_deployment" / dag_run.run_id
+
+
+def test_every_customer_is_in_exactly_one_file(dag_bag: Any, emulator: Emulator, tmp_path: Path) -> None:
+    """Three batches of about the same size hold the rows served, each once, with a request for each customer."""
+    dag_run, folder = _fan_out(dag_bag, tmp_path, batch_size=16)
+
+    assert states(dag_run) == dict.fromkeys(states(dag_run), "success")
+    plan = json.loads((folder / "customers.json").read_text())
+    assert [customer["customer_id"] for customer in plan] == [customer.id for customer in emulator.partner.customers]
+    for name, count in (("0000.parquet", 14), ("0001.parquet", 13), ("0002.parquet", 13)):
+        own = [customer["customer_id"] for customer in plan if customer["file"] == name]
+        assert len(own) == count
+        assert set(_read(folder / name)["customer_id"]) <= set(own)
+    assert _stored(folder) == _served(emulator)
+    names = {task.rendered_map_index for task in dag_run.get_task_instances() if task.task_id == "store_batch"}
+    assert names == {file.name for file in folder.glob("*.parquet")}
+    asked = [request.path for request in emulator.api_requests if request.path.endswith("/deployment")]
+    assert len(asked) == len(set(asked)) == 40
+
+
+def test_customer_table_says_where_seats_can_be_activated(dag_bag: Any, emulator: Emulator, tmp_path: Path) -> None:
+    """A line for each customer with seats sold, deployed and unused, and the rate; most unused first."""
+    dag_run, folder = _fan_out(dag_bag, tmp_path)
+
+    table = pd.read_csv(folder / "customers.csv")
+    rows = pd.DataFrame(emulator.partner.rows("deployment"))
+    sums = rows.groupby(rows["customerTenantId"].str.lower())[["licensesSold", "licensesDeployed"]].sum()
+    unused = sums["licensesSold"] - sums["licensesDeployed"]
+    by_customer = table.set_index("customer_id")
+    assert list(table["customer_id"][: len(sums)]) == list(by_customer.index[: len(sums)])
+    assert table["licenses_unused"].dropna().is_monotonic_decreasing
+    for column, expected in (
+        ("licenses_sold", sums["licensesSold"]),
+        ("licenses_deployed", sums["licensesDeployed"]),
+        ("licenses_unused", unused),
+        ("deployment_percent", (100 * sums["licensesDeployed"] / sums["licensesSold"]).round(2)),
+    ):
+        assert by_customer[column].dropna().sort_index().tolist() == expected.sort_index().tolist(), column
+    assert len(table) == 40
+    returned = xcom(dag_run, "report_customers")
+    assert returned["uri"] == f"{tmp_path.as_uri()}/{folder.relative_to(tmp_path)}/customers.csv"
+    assert returned["licenses_sold"] == sums["licensesSold"].sum()
+    assert (returned["customers"], returned["customers_left_out"]) == (40, 0)
+    assert f"{sums['licensesSold'].sum():,}" in (folder / "customers.html").read_text()
+
+
+def test_customers_that_are_refused_or_have_no_rows_are_listed_not_lost(
+    dag_bag: Any, emulator: Emulator, tmp_path: Path
+) -> None:
+    """One customer answers 403, another has no rows: both have their line in the table, which says which is which."""
+    refused, empty = (customer.id for customer in emulator.partner.customers[3:5])
+    emulator.inject("fault_text_code", path=f"/customers/{refused}/")
+    emulator.inject("empty_result", path=f"/customers/{empty}/")
+
+    dag_run, folder = _fan_out(dag_bag, tmp_path, batch_size=10)
+
+    table = pd.read_csv(folder / "customers.csv").set_index("customer_id")
+    assert len(table) == 40
+    assert table.loc[refused, "left_out"] == "403 Access denied"
+    assert table["left_out"].notna().sum() == 1
+    assert table.loc[[refused, empty], "licenses_sold"].isna().all()
+    returned = xcom(dag_run, "report_customers")
+    assert (returned["customers_left_out"], returned["customers_without_rows"]) == (1, 1)
+
+
+def test_partner_whose_customers_all_have_no_rows_gets_a_table_of_them(
+    dag_bag: Any, emulator: Emulator, tmp_path: Path
+) -> None:
+    """The resource has been seen empty since 2021: every customer is listed, nothing is counted."""
+    emulator.inject("empty_result", path="/customers/", times=1000)
+
+    dag_run, folder = _fan_out(dag_bag, tmp_path)
+
+    assert states(dag_run) == dict.fromkeys(states(dag_run), "success")
+    assert len(pd.read_csv(folder / "customers.csv")) == 40
+    assert xcom(dag_run, "report_customers")["customers_without_rows"] == 40
+
+
+def test_too_many_batches_are_refused_with_the_size_to_choose(
+    dag_bag: Any, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More batches than [core] max_map_length fail before anything is written."""
+    monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "3")
+
+    dag_run, folder = _fan_out(dag_bag, tmp_path, batch_size=10)
+
+    assert states(dag_run)["list_customers"] == "failed"
+    assert not folder.exists()
+    again, folder = _fan_out(dag_bag, tmp_path, batch_size=14)
+    assert states(again) == dict.fromkeys(states(again), "success")
+    assert len(list(folder.glob("*.parquet"))) == 3
+
+
+def test_run_keeps_its_batches_when_the_customers_change(dag_bag: Any, emulator: Emulator, tmp_path: Path) -> None:
+    """Whoever runs `list_customers` again in the same run finds the list of before, in the same batches."""
+    _, folder = _fan_out(dag_bag, tmp_path, batch_size=30)
+    list_customers = dag_bag.dags["partner_center_customers_fan_out"].get_task("list_customers").python_callable
+    before = (folder / "customers.json").read_bytes()
+    emulator.requests.clear()
+
+    batches = list_customers(f"file://{folder}", params={"batch_size": 30})
+
+    assert [batch["file"] for batch in batches] == ["0000.parquet", "0001.parquet"]
+    assert (folder / "customers.json").read_bytes() == before
+    assert emulator.requests == []
+
+
+@pytest.mark.parametrize("damage", ["moved", "missing", "stray", "cut", "unread"])
+def test_files_that_are_not_as_written_fail_the_check(
+    dag_bag: Any, emulator: Emulator, tmp_path: Path, damage: str
+) -> None:
+    """A customer in two files, a file that is gone, too many, of other rows or was never written: no report."""
+    from airflow.providers.common.compat.sdk import AirflowFailException
+
+    _, folder = _fan_out(dag_bag, tmp_path, batch_size=20)
+    first, second = (folder / name for name in ("0000.parquet", "0001.parquet"))
+    files = [{"uri": f"file://{file}", "row_count": len(_read(file))} for file in (first, second)]
+    rows = pd.read_parquet(second)
+    if damage == "moved":  # the same number of rows, one of them a customer of the other file
+        rows.loc[0, "customer_id"] = _read(first)["customer_id"].iloc[0]
+        rows.to_parquet(second)
+    elif damage == "missing":
+        second.unlink()
+    elif damage == "stray":
+        rows.to_parquet(folder / "0002.parquet")
+    elif damage == "unread":  # as after somebody marked the task as done
+        second.unlink()
+        files.pop()
+    else:
+        rows.iloc[1:].to_parquet(second)
+    report = dag_bag.dags["partner_center_customers_fan_out"].get_task("report_customers").python_callable
+
+    with pytest.raises(
+        AirflowFailException, match="not their customer's" if damage == "moved" else "files that this run"
+    ):
+        report([{"folder": f"file://{folder}", "file": "0000.parquet"}], files)
+
+
+def _backfill(dag_bag: Any, lake: Path, first: str, last: str) -> Any:
+    return run(dag_bag, "partner_center_backfill", {"lake": lake.as_uri(), "from": first, "to": last})
+
+
+def _mapped_states(dag_run: Any, task_id: str) -> list[str]:
+    tasks = [task for task in dag_run.get_task_instances() if task.task_id == task_id]
+    return [str(task.state) for task in sorted(tasks, key=lambda task: task.map_index)]
+
+
+def test_backfill_writes_a_file_for_each_processed_day(dag_bag: Any, emulator: Emulator, tmp_path: Path) -> None:
+    """Days before the history have no rows and are skipped; each file has exactly the rows of its day."""
+    emulator.partner.history_days = 10  # from 12 November on
+
+    dag_run = _backfill(dag_bag, tmp_path, "2026-11-10", "2026-11-14")
+
+    folder = tmp_path / "licenses_deployment"
+    assert _mapped_states(dag_run, "store_day") == ["skipped", "skipped", "success", "success", "success"]
+    names = [file.name for file in sorted(folder.iterdir())]
+    assert names == [f"2026-11-{day}-processed.parquet" for day in (12, 13, 14)]
+    for file in folder.iterdir():
+        frame = pd.read_parquet(file)
+        assert set(frame["processed_date_time"].dt.date.astype(str)) == {file.name[:10]}
+        assert len(frame) == len(emulator.partner.rows("deployment", date.fromisoformat(file.name[:10])))
+
+
+def test_backfill_goes_on_where_it_ended(dag_bag: Any, emulator: Emulator, tmp_path: Path) -> None:
+    """The days that are there are neither asked for nor written again; the others follow."""
+    _backfill(dag_bag, tmp_path, "2026-11-12", "2026-11-13")
+    folder = tmp_path / "licenses_deployment"
+    before = {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in folder.iterdir()}
+    emulator.requests.clear()
+
+    dag_run = _backfill(dag_bag, tmp_path, "2026-11-11", "2026-11-15")
+
+    assert {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in before} == before
+    assert len(list(folder.iterdir())) == 5
+    asked = [request.query["processedDateTime"] for request in emulator.api_requests]
+    assert asked == ["2026-11-11", "2026-11-14", "2026-11-15"]
+    assert _mapped_states(dag_run, "store_day") == ["success"] * 3
+
+    emulator.requests.clear()
+    done = _backfill(dag_bag, tmp_path, "2026-11-11", "2026-11-15")
+
+    assert emulator.requests == []
+    assert _mapped_states(done, "store_day") == ["skipped"]
+    assert str(done.state) == "success"
+
+
+def test_backfilled_days_are_in_the_next_report(dag_bag: Any, emulator: Emulator, tmp_path: Path) -> None:
+    """The report counts a backfilled day like one that was read in time."""
+    _backfill(dag_bag, tmp_path, "2026-11-19", "2026-11-20")
+    dag_run = run(dag_bag, "partner_center_licenses_report", {"lake": tmp_path.as_uri()})
+
+    returned = xcom(dag_run, "write_report")
+    assert returned["snapshot_count"] == 3
+    assert returned["previous_dates"]["o365"] == "2026-11-20"
+
+
+def test_answer_of_another_day_is_never_named_for_the_day_asked(
+    dag_bag: Any, emulator: Emulator, tmp_path: Path
+) -> None:
+    """A service that answers with the nearest day it has: the file is that day's, and is there once."""
+    from airflow_partnercenter.emulator import Answer
+
+    friday = emulator.partner.rows("deployment", date(2026, 11, 13))
+    emulator.answer_next(Answer(rows=lambda _: friday), path="processedDateTime=2026-11-14")
+
+    dag_run = _backfill(dag_bag, tmp_path, "2026-11-13", "2026-11-14")
+
+    assert [file.name for file in (tmp_path / "licenses_deployment").iterdir()] == ["2026-11-13-processed.parquet"]
+    assert _mapped_states(dag_run, "store_day") == ["success", "skipped"]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "message"),
+    [
+        ("2026-11-14", "2026-11-13", "is after"),
+        ("2026-11-14", "2999-01-01", "in the future"),
+        ("2020-01-01", "2026-01-01", r"2,193 days"),
+    ],
+    ids=["backwards", "future", "too long"],
+)
+def test_range_that_cannot_work_is_one_sentence(dag_bag: Any, first: str, last: str, message: str) -> None:
+    """Nothing is asked for."""
+    from airflow.providers.common.compat.sdk import AirflowFailException
+
+    list_days = dag_bag.dags["partner_center_backfill"].get_task("list_days").python_callable
+    with pytest.raises(AirflowFailException, match=message):
+        list_days(params={"from": first, "to": last, "lake": "file:///nowhere"})
+
+
+def test_date_that_is_none_is_refused_before_the_run_starts(dag_bag: Any) -> None:
+    """Airflow itself says which value it does not take."""
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError, match=r"13\.11\.2026"):
+        run(dag_bag, "partner_center_backfill", {"from": "13.11.2026", "to": "2026-11-14"})

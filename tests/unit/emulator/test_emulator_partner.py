@@ -53,6 +53,16 @@ def test_a_day_is_the_same_whenever_it_is_asked(partner, kind):
     assert later.rows(kind, day) == partner.rows(kind, day)
 
 
+@pytest.mark.parametrize("kind", ["deployment", "usage"])
+@pytest.mark.parametrize("history_days", [60, 2], ids=["all services", "one service"])
+def test_rows_of_one_customer_are_those_among_all(kind, history_days):
+    """Asking for one customer gives the rows that are its own, in their order, of the services that have any."""
+    partner = Partner(2026, 40, history_days, TODAY)
+    for customer in partner.customers:
+        own = [row for row in partner.rows(kind) if row["customerTenantId"] == customer.id.upper()]
+        assert partner.customer_rows(kind, customer) == own
+
+
 def test_each_service_has_its_own_newest_day(partner):
     """Office rows are a day old and Dynamics rows four, so the newest rows mix dates."""
     dates = {(row["serviceCode"], str(row["processedDateTime"])) for row in partner.rows("deployment")}
