@@ -14,7 +14,7 @@ import airflow_partnercenter
 
 _DAG_ID = "partner_center_licenses_report"
 #: Tasks that only the last day needs.
-_ONLY_AT_THE_END = "write_report"
+_ONLY_AT_THE_END = "write_report|alert"
 
 
 def run_demo(folder: Path, *, days: int = 30) -> int:
@@ -125,7 +125,7 @@ def _show(lake: Path) -> None:
 
 def _empty(lake: Path) -> None:
     """Remove what an earlier demo wrote, and nothing else."""
-    for pattern in ("*/*.parquet", "licenses_report.html"):
+    for pattern in ("*/*.parquet", "licenses_report.html", "licenses_report_*.csv"):
         for file in lake.glob(pattern):
             file.unlink()
 

@@ -61,9 +61,7 @@ def trend_panel(table: pd.DataFrame) -> TrendPanel:
     places = [_place(day, days[0], days[-1]) for day in days]
     measures = [[row[name] for row in rows] for name in ("licenses_sold", "licenses_deployed")]
     steps = axis([value for values in measures for value in values if value is not None])
-    heights = [
-        [None if value is None else _height(value, steps[-1]) for value in values] for values in measures
-    ]
+    heights = [[None if value is None else _height(value, steps[-1]) for value in values] for values in measures]
     sold, deployed = (_line(places, values) for values in heights)
     return TrendPanel(
         sold=sold,

@@ -48,7 +48,7 @@ def find_falls(
 
 
 def describe_falls(falls: pd.DataFrame) -> list[str]:
-    """Return a sentence for each fall, such as "Customer Contoso AG: seats deployed fell from 120 to 90 (−25.0%)."
+    """Return a sentence for each fall: what fell, from how much to how much, and by how many percent.
 
     Names are put on one line, without control characters; they are not escaped for HTML.
     """

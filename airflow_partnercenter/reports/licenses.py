@@ -57,7 +57,9 @@ class LicenseReport:
             "previous_dates": {row["service_code"]: row["previous_date"] for row in services},
             "dates_30_days_ago": {row["service_code"]: row["date_30_days_ago"] for row in services},
             "customer_count": int((self.by_customer["row_count"] > 0).sum()),
-            "customers_by_action": {row["action"]: int(row["customer_count"]) for row in self.by_action.to_dict("records")},
+            "customers_by_action": {
+                row["action"]: int(row["customer_count"]) for row in self.by_action.to_dict("records")
+            },
             "product_count": int((self.by_product["row_count"] > 0).sum()),
             "snapshot_count": deployment["snapshot_count"],
             "partner_snapshot_count": self.quality.source("partner_licenses_deployment")["snapshot_count"],
@@ -153,10 +155,16 @@ def build_license_report(
             ["service_name", "workload_name", "channel"],
             "prorated_licenses_usage_percent",
         ),
-        totals=plain(tables.compare(deployment, ["everything"]).reindex([True]).to_dict("records")[0]),
+        totals=_totals(deployment),
         quality=data_quality(sources, deployment, usage, by_customer),
         fall_percent=fall_percent,
     )
+
+
+def _totals(found: Periods) -> dict[str, Any]:
+    """Return the numbers over everything, without the steps on the way to them."""
+    [row] = tables.compare(found, ["everything"]).reindex([True]).to_dict("records")
+    return {name: value for name, value in plain(row).items() if "_before" not in name and name != "deployment_part"}
 
 
 def _services(found: Periods) -> pd.DataFrame:

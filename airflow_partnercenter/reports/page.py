@@ -22,9 +22,7 @@ PACKAGE = "airflow_partnercenter.reports"
 SPARE = ["licenses_to_activate", "licenses_over_deployed"]
 
 
-def render(
-    report: "LicenseReport", *, title: str, generated_at: datetime | None, csv_names: Mapping[str, str]
-) -> str:
+def render(report: "LicenseReport", *, title: str, generated_at: datetime | None, csv_names: Mapping[str, str]) -> str:
     """Return the page; names are escaped by the template engine, numbers rounded here and nowhere before.
 
     :raises ImportError: the extra ``[reports]`` is not installed
@@ -125,8 +123,12 @@ def _at_stake(customers: pd.DataFrame) -> pd.Series:
     """Return by how many seats action is needed: those deployed beyond what was sold, or the largest fall."""
     changes = [name for name in DEPLOYMENT.changes if "unused" not in name]
     fall = (-customers[changes]).max(axis=1).fillna(0)
-    return customers["licenses_over_deployed"].fillna(0).clip(lower=0).astype("float64").combine(
-        fall.astype("float64"), max
+    return (
+        customers["licenses_over_deployed"]
+        .fillna(0)
+        .clip(lower=0)
+        .astype("float64")
+        .combine(fall.astype("float64"), max)
     )
 
 

@@ -1,4 +1,4 @@
-"""Which processed dates are compared: the latest, the one before, and the one 30 days back. Imports pandas, no Airflow."""
+"""Which processed dates are compared: the latest, the one before, one 30 days back. Imports pandas only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

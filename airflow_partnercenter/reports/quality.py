@@ -33,8 +33,8 @@ class DataQuality:
 
     def source(self, resource: str) -> Mapping[str, int]:
         """Return the counts of one resource: snapshot_count, row_count, rows_repeated, rows_without_date."""
-        counts = self.sources.set_index("resource").loc[resource].drop(["first", "last"])
-        return {str(name): int(value) for name, value in counts.items()}
+        [row] = self.sources[self.sources["resource"] == resource].to_dict("records")
+        return {str(name): value for name, value in row.items() if isinstance(value, int)}
 
 
 def data_quality(
@@ -53,10 +53,7 @@ def data_quality(
             ignore_index=True,
         ),
         gaps=pd.concat(
-            [
-                gaps(sources[name].rows).assign(resource=name)
-                for name in ("licenses_deployment", "licenses_usage")
-            ],
+            [gaps(sources[name].rows).assign(resource=name) for name in ("licenses_deployment", "licenses_usage")],
             ignore_index=True,
         ),
         late_channels=late_channels(licenses),
