@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
-from random import Random
 from pathlib import Path
+from random import Random
 from typing import Any
 from uuid import UUID
 

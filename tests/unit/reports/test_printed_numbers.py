@@ -1,5 +1,7 @@
 """Every number that the page prints, recomputed with SQL over the Parquet files."""
 
+# ruff: noqa: RUF001, S608 - the page prints true minus signs; the queries are put together from this file's own words
+
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -142,8 +144,8 @@ def _known_on_both(sql: Recomputed, since: str) -> str:
         f"SELECT *, 1 AS sign FROM ({sql.period(DEPLOYMENT, 'now')}) WHERE service IN (SELECT service FROM ({before})) "
         f"UNION ALL SELECT *, -1 AS sign FROM ({before})"
     )
-    cell = "service, channel, customer, product"
-    return f"SELECT * FROM ({both}) QUALIFY count(*) OVER (PARTITION BY {cell}) = count(sold - deployed) OVER (PARTITION BY {cell})"
+    cell = "PARTITION BY service, channel, customer, product"
+    return f"SELECT * FROM ({both}) QUALIFY count(*) OVER ({cell}) = count(sold - deployed) OVER ({cell})"
 
 
 def test_products(page: Page, sql: Recomputed) -> None:
@@ -239,8 +241,8 @@ def test_usage_beside_deployment(page: Page, sql: Recomputed) -> None:
         changes = []
         for since in ("previous", "month"):
             before = sql.one(
-                f"SELECT 100 * sum(active) / sum(qualified) FROM ({sql.period(USAGE, since)}) WHERE ({USAGE['unit']}) = {key} "
-                "AND active IS NOT NULL AND qualified IS NOT NULL"
+                f"SELECT 100 * sum(active) / sum(qualified) FROM ({sql.period(USAGE, since)}) "
+                f"WHERE ({USAGE['unit']}) = {key} AND active IS NOT NULL AND qualified IS NOT NULL"
             )
             points = 100 * row["part"] / row["base"] - before
             changes += [signed(row[f"active_{since}"]), signed(points, 1, " pp")]
@@ -317,8 +319,9 @@ def test_data_quality(page: Page, sql: Recomputed, files: Path) -> None:
             resource, "service_name, channel" + (", workload_name" if "usage" in resource else "")
         )
         kept = sql.one(
-            f"SELECT count(*) FROM (SELECT 1 FROM read_parquet('{files / resource}/*.parquet', filename = true) QUALIFY "
-            f"filename = max(filename) OVER (PARTITION BY {unit}, CAST(processed_date_time AT TIME ZONE 'UTC' AS DATE)))"
+            f"SELECT count(*) FROM (SELECT 1 FROM read_parquet('{files / resource}/*.parquet', filename = true) "
+            f"QUALIFY filename = max(filename) OVER (PARTITION BY {unit}, "
+            "CAST(processed_date_time AT TIME ZONE 'UTC' AS DATE)))"
         )
         assert cells == [number(len(names)), names[0], names[-1], number(read), number(read - kept), "0"]
 
@@ -343,9 +346,9 @@ def test_data_quality(page: Page, sql: Recomputed, files: Path) -> None:
     assert ", ".join(row["name"] for row in silent) in text
     for kind, resource in (("deployment", "licenses_deployment"), ("usage", "licenses_usage")):
         for row in sql.rows(
-            "SELECT *, quantile_cont(days, 0.5) OVER (PARTITION BY service) AS usual FROM (SELECT service, day, lag(day) "
-            f"OVER (PARTITION BY service ORDER BY day) AS after, day - after AS days FROM (SELECT DISTINCT service, day FROM {kind}_rows)) "
-            "QUALIFY days > 1.5 * usual"
+            "SELECT *, quantile_cont(days, 0.5) OVER (PARTITION BY service) AS usual FROM (SELECT service, day, "
+            "lag(day) OVER (PARTITION BY service ORDER BY day) AS after, day - after AS days "
+            f"FROM (SELECT DISTINCT service, day FROM {kind}_rows)) QUALIFY days > 1.5 * usual"
         ):
             gap = f"nothing between {day(row['after'])} and {day(row['day'])} ({row['days']} days)."
             assert f"Gap in {row['service']}, {resource}: {gap}" in text
