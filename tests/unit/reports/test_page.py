@@ -1,5 +1,6 @@
 """The page and the terminal table: escaping, markup, what is not known, and bytes."""
 
+import itertools
 import re
 import sys
 from datetime import UTC, datetime
@@ -60,7 +61,7 @@ def test_the_page_is_complete_markup_and_fetches_nothing(html: str) -> None:
     assert len(ids) == len(set(ids))
     tags = [tag for tag, _ in page.tags]
     assert "script" not in tags
-    for tag, attributes in page.tags:
+    for _, attributes in page.tags:
         reference = attributes.get("href") or attributes.get("src") or ""
         assert reference in {"", "data:,", "a%20b.csv"} or reference[1:] in ids
         for named in str(attributes.get("aria-labelledby", "")).split():
@@ -74,7 +75,7 @@ def test_headings_go_down_one_level_at_a_time(html: str) -> None:
     levels = [int(tag[1]) for tag, _ in Page(html).tags if re.fullmatch(r"h[1-6]", tag)]
     assert levels.count(1) == 1
     assert levels[0] == 1
-    assert all(level <= before + 1 for before, level in zip(levels, levels[1:], strict=False))
+    assert all(level <= before + 1 for before, level in itertools.pairwise(levels))
 
 
 def test_tables_say_what_their_cells_belong_to(html: str) -> None:
