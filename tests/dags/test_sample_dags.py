@@ -191,3 +191,20 @@ def test_csv_files_beside_the_page_hold_every_customer(dag_bag: Any, emulator: E
     for file in tmp_path.glob("licenses_report_*.csv"):
         assert f'<a href="{file.name}">' in page
     assert "Usage beside deployment" in page
+
+
+def test_names_in_the_alert_are_neither_templates_nor_markup(dag_bag: Any) -> None:
+    """Customers choose their names: the mail shows them as they are."""
+    import runpy
+
+    from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+
+    class Task:
+        def xcom_pull(self, task_ids: str) -> dict[str, Any]:
+            return {"falls": ["{{ conn.partner_center_default.password }} <script>"], "uri": "s3://a@b/c?<"}
+
+    names = runpy.run_path(str(SAMPLE_DAGS / "partner_center_licenses_report.py"))
+    mail = SmtpNotifier(to="owner@partner.example", html_content=names["ALERT"])
+    mail.render_template_fields({"ti": Task()})  # type: ignore[typeddict-item]
+    assert "<li>{{ conn.partner_center_default.password }} &lt;script&gt;</li>" in mail.html_content
+    assert "s3://a@b/c?&lt;" in mail.html_content

@@ -219,7 +219,7 @@ def harder_lake(folder: Path) -> Path:
         for name, frame in partner.items()
     }
     usage = {
-        name: usage_frame(usage_rows([row for row in rows if row["customer_tenant_id"] != ids[10]]))
+        name: usage_frame(usage_rows([row for row in rows if row["customer_tenant_id"] not in ids[10:12]]))
         for name, rows in lake.rows.items()
     }
     for resource, frames in (
@@ -247,7 +247,7 @@ def _harder(row: dict[str, Any], customer: int, age: int) -> dict[str, Any]:
         return {}  # left with the newest file
     if customer == 4 and age < -1:
         return {}  # new
-    if customer == 5:
+    if customer in (5, 9):
         return row | {"licenses_deployed": None}  # never a count
     if customer == 6 and row["product_name"] == PRODUCTS["o365"][0]:
         return row | {"licenses_sold": None}

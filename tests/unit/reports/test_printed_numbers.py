@@ -313,7 +313,7 @@ def test_data_quality(page: Page, sql: Recomputed, files: Path) -> None:
     sources = page.cells("sources")[1:]
     assert {row[0] for row in sources} == set(RESOURCES)
     for resource, *cells in sources:
-        names = sorted(file.name for file in (files / resource).iterdir())
+        names = sorted(file.stem for file in (files / resource).iterdir())
         read = sql.one(f"SELECT count(*) FROM read_parquet('{files / resource}/*.parquet')")
         unit = {"licenses_deployment": "service_code", "licenses_usage": "service_code, workload_code"}.get(
             resource, "service_name, channel" + (", workload_name" if "usage" in resource else "")
