@@ -10,16 +10,18 @@ import pandas as pd
 from airflow_partnercenter.reports import charts, formats
 from airflow_partnercenter.reports.customers import ACTION_NEEDED, ACTIVATION_OPPORTUNITY
 from airflow_partnercenter.reports.falls import find_falls
+from airflow_partnercenter.reports.periods import SINCE
 from airflow_partnercenter.reports.tables import DEPLOYMENT
 
 if TYPE_CHECKING:
     from airflow_partnercenter.reports.licenses import LicenseReport
+    from airflow_partnercenter.reports.quality import DataQuality
 
 BARS = 10
 ROWS = 25
 NAMES = 10
 PACKAGE = "airflow_partnercenter.reports"
-SPARE = ["licenses_to_activate", "licenses_over_deployed"]
+SPARE = ("licenses_to_activate", "licenses_over_deployed")
 
 
 def render(report: "LicenseReport", *, title: str, generated_at: datetime | None, csv_names: Mapping[str, str]) -> str:
@@ -58,44 +60,60 @@ def render(report: "LicenseReport", *, title: str, generated_at: datetime | None
 
 def _content(report: "LicenseReport") -> dict[str, Any]:
     """Return what the template prints, as plain values."""
-    quality, customers = report.quality, report.by_customer
-    falls = {since: _falls(report, since) for since in ("previous", "30_days")}
-    needed = customers[customers["action"] == ACTION_NEEDED]
-    largest = needed.assign(size=-_at_stake(needed)).sort_values(["size", "customer_name"], kind="stable")
-    activation = customers[customers["action"] == ACTIVATION_OPPORTUNITY]
     products = formats.records(report.by_product[(report.by_product["licenses_unused"] > 0).fillna(False)].iloc[:BARS])
     workloads = formats.records(report.by_workload)
     return {
+        "totals": report.totals,
         "services": formats.records(report.by_service),
-        "panels": [
-            (name, charts.trend_panel(table), formats.records(table)[-1])
-            for name, table in zip(report.by_service["service_code"], _per_service(report), strict=True)
-        ],
+        "panels": _panels(report),
         "plot_height": charts.PLOT_HEIGHT,
         "plot_width": charts.PLOT_WIDTH,
-        "products": top(report.by_product) | {"bars": list(zip(products, _product_bars(products), strict=True))},
-        "actions": formats.records(report.by_action),
-        "needed": top(largest.drop(columns="size"), [*SPARE]) | {"falls": falls},
-        "activation": top(activation, [*SPARE]),
-        "customer_total": top(customers, [*SPARE])["total"] | {"customer_count": len(customers)},
-        "gone": int((customers["row_count"] == 0).sum()),
-        "fall_percent": report.fall_percent,
+        "products": top(report.by_product),
+        "product_bars": list(zip(products, charts.bars(products, DEPLOYMENT.part, DEPLOYMENT.base), strict=True)),
         "workloads": list(zip(workloads, _workload_bars(workloads), strict=True)),
         "partner": formats.records(report.partner),
         "partner_usage": formats.records(report.partner_usage),
-        "totals": report.totals,
-        "quality": quality,
-        "sources": formats.records(quality.sources),
-        "dates": formats.records(quality.dates),
-        "gaps": formats.records(quality.gaps),
-        "late_channels": formats.records(quality.late_channels),
-        "without_counts": formats.records(quality.customers_without_counts),
-        "without_usage": formats.records(quality.customers_without_usage),
-        "names_shown": NAMES,
+        **_customers(report),
+        **_quality(report.quality),
     }
 
 
-def top(table: pd.DataFrame, more: "list[str] | tuple[str, ...]" = ()) -> dict[str, Any]:
+def _customers(report: "LicenseReport") -> dict[str, Any]:
+    """Return the customers by what there is to do; those that need action with the reasons."""
+    customers = report.by_customer
+    falls = {since: _falls(report, since) for since in SINCE}
+    needed = customers[customers["action"] == ACTION_NEEDED]
+    size = [-_at_stake(row, falls) for row in formats.records(needed)]
+    needed = needed.assign(size=size).sort_values(["size", "customer_name"], kind="stable")
+    return {
+        "actions": formats.records(report.by_action),
+        "needed": top(needed, SPARE) | {"falls": falls},
+        "activation": top(customers[customers["action"] == ACTIVATION_OPPORTUNITY], SPARE),
+        "customers": top(customers, SPARE),
+        "fall_percent": report.fall_percent,
+    }
+
+
+def _quality(quality: "DataQuality") -> dict[str, Any]:
+    """Return the data quality."""
+    frames = ("sources", "dates", "gaps", "late_channels", "customers_without_counts", "customers_without_usage")
+    return {"quality": quality, "names_shown": NAMES} | {
+        name: formats.records(getattr(quality, name)) for name in frames
+    }
+
+
+def _panels(report: "LicenseReport") -> list[tuple[dict[str, Any], charts.TrendPanel, dict[str, Any]]]:
+    """Return each service, its chart, and its newest numbers."""
+    trends = dict(list(report.trend.groupby("service_code")))
+    services = formats.records(report.by_service)
+    tables = [trends[row["service_code"]] for row in services]
+    return [
+        (row, charts.trend_panel(table), formats.records(table)[-1])
+        for row, table in zip(services, tables, strict=True)
+    ]
+
+
+def top(table: pd.DataFrame, more: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the first rows of a table, the sum of the others as one row, and the sum of all.
 
     :param more: further columns that are sums
@@ -111,7 +129,7 @@ def top(table: pd.DataFrame, more: "list[str] | tuple[str, ...]" = ()) -> dict[s
     }
 
 
-def _summed(table: pd.DataFrame, more: "list[str] | tuple[str, ...]") -> dict[str, Any]:
+def _summed(table: pd.DataFrame, more: tuple[str, ...]) -> dict[str, Any]:
     """Return the sums of some rows, and the rate of those sums; rates and their changes do not add up."""
     columns = [*DEPLOYMENT.measures, DEPLOYMENT.part, DEPLOYMENT.base, *DEPLOYMENT.changes, *more]
     sums = formats.plain(table[columns].sum(min_count=1).to_dict())
@@ -119,17 +137,10 @@ def _summed(table: pd.DataFrame, more: "list[str] | tuple[str, ...]") -> dict[st
     return sums | {"deployment_percent": 100 * part / base if base else None}
 
 
-def _at_stake(customers: pd.DataFrame) -> pd.Series:
+def _at_stake(customer: Mapping[str, Any], falls: Mapping[str, Mapping[str, list[dict[str, Any]]]]) -> int:
     """Return by how many seats action is needed: those deployed beyond what was sold, or the largest fall."""
-    changes = [name for name in DEPLOYMENT.changes if "unused" not in name]
-    fall = (-customers[changes]).max(axis=1).fillna(0)
-    return (
-        customers["licenses_over_deployed"]
-        .fillna(0)
-        .clip(lower=0)
-        .astype("float64")
-        .combine(fall.astype("float64"), max)
-    )
+    told = [fall for found in falls.values() for fall in found.get(customer["customer_tenant_id"], ())]
+    return max(int(customer["licenses_over_deployed"] or 0), *(-int(fall["change"]) for fall in told), 0)
 
 
 def _falls(report: "LicenseReport", since: str) -> dict[str, list[dict[str, Any]]]:
@@ -139,17 +150,6 @@ def _falls(report: "LicenseReport", since: str) -> dict[str, list[dict[str, Any]
     for row in formats.records(falls[falls["kind"] == "customer"]):
         found.setdefault(row["id"], []).append(row)
     return found
-
-
-def _per_service(report: "LicenseReport") -> list[pd.DataFrame]:
-    """Return the trend of each service, in the order of the services."""
-    found = dict(list(report.trend.groupby("service_code")))
-    return [found[code] for code in report.by_service["service_code"]]
-
-
-def _product_bars(products: list[dict[str, Any]]) -> list[charts.Bar]:
-    """Return deployed and unused seats of each product; together they are the seats with known counts."""
-    return charts.bars(products, "deployment_part", "deployment_base")
 
 
 def _workload_bars(workloads: list[dict[str, Any]]) -> list[dict[str, float | None]]:

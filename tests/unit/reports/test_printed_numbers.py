@@ -195,11 +195,10 @@ def test_actions_and_their_customers(page: Page, sql: Recomputed) -> None:
     assert rows.pop() == [f"{len(needed)} customers", "", *added(needed)[:2], *total, added(needed)[3]]
     assert len(needed) <= 25
     assert sorted(rows) == sorted(_needed(row) for row in needed)
+    by_name = {row["name"]: row for row in needed}
     stake = [
-        max(row["beyond"], *(-(row.get(f"{n}_{s}") or 0) for n in ("sold", "deployed") for s in ("previous", "month")))
-        for name, *_ in rows
-        for row in needed
-        if row["name"] == name
+        max(row["beyond"], *(-row[f"{name}_{since}"] for name, since in fallen(row, FALL_PERCENT)), 0)
+        for row in (by_name[cells[0]] for cells in rows)
     ]
     assert stake == sorted(stake, reverse=True)
 
