@@ -1,20 +1,32 @@
 """### A licence report from daily snapshots.
 
-1. `store_licenses_deployment` and `store_partner_licenses_deployment` write the latest licence data to the lake, one
-   Parquet file per processed date. Running twice on one day replaces the file by the same rows. The first one updates
-   the asset `partner_center_licenses_deployment`, on which `partner_center_on_new_snapshot` runs.
-2. `write_report` reads all snapshots with pandas and writes one self-contained HTML page: seats sold and deployed per
-   service, product and customer, the change since the last snapshot, and the trend.
+1. Four `store_…` tasks write the latest licence data to the lake, one Parquet file per processed date: deployment and
+   usage, and the older resources' percents where Microsoft still serves them. Running twice on one day replaces a file
+   by the same rows. The first one updates the asset `partner_center_licenses_deployment`, on which
+   `partner_center_on_new_snapshot` runs.
+2. `write_report` reads all snapshots with pandas and writes one self-contained HTML page, with CSV files of the exact
+   numbers beside it: seats sold, deployed and used per service, product and customer, what changed since the last
+   snapshot and in 30 days, and which customers to act on. It returns the headline numbers.
+3. `alert` runs only if a service or a customer lost more than `fall_percent` of its seats since the last snapshot: it
+   warns in its log, and by e-mail if `alert_email` is set (Airflow's connection `smtp_default` then leads to the mail
+   server). For a chat, add a notifier of Airflow's to its `on_success_callback`.
 
 `lake` may be any folder Airflow can reach, such as `s3://connection@bucket/partner_center`. Nothing depends on a
 logical date, so the DAG may be started from the UI or the command line at any time.
 """
 
+import logging
 from datetime import datetime
 
-from airflow.providers.common.compat.sdk import DAG, Asset, Param, task
+from airflow.providers.common.compat.sdk import DAG, AirflowSkipException, Asset, Param, task
 
 from airflow_partnercenter.operators.partner_center import PartnerCenterLicensesToObjectStorageOperator
+
+# Rendered by the notifier, once, from what write_report returned: what a customer calls itself is never a template.
+ALERT = """
+<ul>{% for fall in ti.xcom_pull(task_ids='write_report')['falls'] %}<li>{{ fall | e }}</li>{% endfor %}</ul>
+<p>The report: {{ ti.xcom_pull(task_ids='write_report')['uri'] | e }}</p>
+"""
 
 with DAG(
     "partner_center_licenses_report",
@@ -31,6 +43,26 @@ with DAG(
             title="Folder of the snapshots and of the report",
             description="An ObjectStoragePath URI, such as s3://connection@bucket/partner_center.",
         ),
+        "fall_percent": Param(
+            10,
+            type="number",
+            minimum=0,
+            title="Alert on falls of more than this percent",
+            description="Seats sold or deployed of a service or a customer, compared with the last snapshot.",
+        ),
+        "fall_seats": Param(
+            5,
+            type="integer",
+            minimum=1,
+            title="... and of at least this many seats",
+            description="A customer of three seats loses a third of them with one: smaller falls raise no alert.",
+        ),
+        "alert_email": Param(
+            "",
+            type="string",
+            title="Send the alert to",
+            description="An e-mail address; needs the connection smtp_default. Empty: the alert is in the log only.",
+        ),
     },
 ):
     # [START store]
@@ -43,26 +75,59 @@ with DAG(
         outlets=[Asset("partner_center_licenses_deployment")],
     )
     # [END store]
-    # The older resource has been seen empty since 2021: the report does without it then.
-    partner = PartnerCenterLicensesToObjectStorageOperator(
-        task_id="store_partner_licenses_deployment",
-        resource="partner_licenses_deployment",
-        destination="{{ params.lake }}/partner_licenses_deployment/{processed_date}.parquet",
-        on_empty="skip",
-    )
+    # The older resources have been seen empty since 2021, and usage lags: the report does without them then.
+    others = [
+        PartnerCenterLicensesToObjectStorageOperator(
+            task_id=f"store_{resource}",
+            resource=resource,
+            destination=f"{{{{ params.lake }}}}/{resource}/{{processed_date}}.parquet",
+            on_empty="skip",
+        )
+        for resource in ("licenses_usage", "partner_licenses_deployment", "partner_licenses_usage")
+    ]
 
     @task(trigger_rule="none_failed")
-    def write_report(lake: str) -> dict:
-        """Write the page; return its address and the headline numbers."""
-        from airflow_partnercenter.reports import build_license_report
+    def write_report(lake: str, params: dict) -> dict:
+        """Write the page and the CSV files; return the page's address, the headline numbers and what fell."""
+        from airflow_partnercenter.reports import build_license_report, describe_falls, find_falls
         from airflow_partnercenter.storage import read_snapshots, write_whole
 
         report = build_license_report(
             read_snapshots(f"{lake}/licenses_deployment"),
             read_snapshots(f"{lake}/partner_licenses_deployment"),
+            read_snapshots(f"{lake}/licenses_usage"),
+            read_snapshots(f"{lake}/partner_licenses_usage"),
         )
+        names = {}
+        for table, content in report.to_csv().items():
+            names[table] = f"licenses_report_{table}.csv"
+            write_whole(f"{lake}/{names[table]}", content)
         uri = f"{lake}/licenses_report.html"
-        write_whole(uri, report.to_html().encode())
-        return {"uri": uri, **report.summary()}
+        write_whole(uri, report.to_html(csv_names=names).encode())
+        falls = find_falls(
+            report, more_than_percent=params["fall_percent"], at_least_seats=params["fall_seats"], since="previous"
+        )
+        # The first ones only: XCom is no place for ten thousand customers, and the CSV files have them all.
+        return {"uri": uri, **report.summary(), "fall_count": len(falls), "falls": describe_falls(falls.head(20))}
 
-    [commercial, partner] >> write_report("{{ params.lake }}")
+    @task
+    def alert(report: dict, params: dict, **context: object) -> str:
+        """Tell of each service and customer that lost too many seats; skipped if there is none."""
+        if not report["falls"]:
+            raise AirflowSkipException("No service and no customer lost more seats than the thresholds allow.")
+        for fall in report["falls"]:
+            logging.getLogger("airflow.task").warning(fall)
+        if params["alert_email"]:
+            from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+
+            # Called here and not by Airflow after the task: if the mail does not go out, the task fails and is retried.
+            SmtpNotifier(
+                to=params["alert_email"],
+                subject="Partner Center licences: {{ ti.xcom_pull(task_ids='write_report')['fall_count'] }} fell",
+                html_content=ALERT,
+            )({**context, "params": params})
+        return f"{report['fall_count']} fell; the report is {report['uri']}"
+
+    summary = write_report("{{ params.lake }}")
+    [commercial, *others] >> summary
+    alert(summary)

@@ -1,63 +1,111 @@
 """The tables of the licence report: sums, rates and changes of typed rows. Imports pandas, no Airflow."""
 
+from dataclasses import dataclass
+
 import pandas as pd
 
+from airflow_partnercenter.reports.periods import SINCE, Periods, periods
 from airflow_partnercenter.reports.snapshots import LICENSE_KEYS
 
-MEASURES = ["licenses_sold", "licenses_deployed", "licenses_unused"]
-CHANGES = [f"{name}_change" for name in (*MEASURES, "deployment_percent")]
+
+@dataclass(frozen=True)
+class Counted:
+    """What is summed and compared of a resource.
+
+    :param measures: count columns.
+    :param part: column of numerators of the rate, known where both counts are.
+    :param base: column of denominators, likewise.
+    :param percent: name of the rate.
+    :param cell: what is compared one by one with its own past.
+    :param unit: what is processed together, on dates of its own.
+    """
+
+    measures: tuple[str, ...]
+    part: str
+    base: str
+    percent: str
+    cell: tuple[str, ...]
+    unit: tuple[str, ...]
+
+    @property
+    def changes(self) -> list[str]:
+        """Names of the change columns of the counts."""
+        return [f"{name}_change{suffix}" for suffix in SINCE.values() for name in self.measures]
 
 
-def latest_and_previous(rows: pd.DataFrame, unit: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split off the rows of each unit's latest processed date and of the one before it."""
-    age = rows.groupby(unit)["processed_date"].rank(method="dense", ascending=False)
-    return rows[age == 1], rows[age == 2]
+DEPLOYMENT = Counted(
+    measures=("licenses_sold", "licenses_deployed", "licenses_unused"),
+    part="deployment_part",
+    base="deployment_base",
+    percent="deployment_percent",
+    cell=LICENSE_KEYS,
+    unit=("service_code",),
+)
+USAGE = Counted(
+    measures=("licenses_qualified", "licenses_active"),
+    part="usage_part",
+    base="usage_base",
+    percent="usage_percent",
+    cell=(*LICENSE_KEYS, "workload_code"),
+    unit=("service_code", "workload_code"),
+)
 
 
-def sums(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+def sums(rows: pd.DataFrame, keys: list[str], counted: Counted = DEPLOYMENT) -> pd.DataFrame:
     """Sum the counts per key; a sum without any known count is <NA>.
 
-    ``licenses_unused`` and ``deployment_percent`` come from the rows that have both counts: a row without one
-    is counted in ``rows_without_counts``, not taken for 0. ``deployment_base`` is the seats sold in the rows
-    with both, the denominator of the percent.
+    The rate comes from the rows that have both counts: a row without one is counted in ``rows_without_counts``,
+    not taken for 0.
     """
-    grouped = rows.assign(row_count=1, rows_without_counts=rows["licenses_unused"].isna().astype(int)).groupby(keys)
-    result = grouped[[*MEASURES, "deployment_base"]].sum(min_count=1)
-    result["deployment_percent"] = percent(result)
+    numbered = rows.assign(row_count=1, rows_without_counts=rows[counted.base].isna().astype("int64"))
+    grouped = numbered.groupby(keys)
+    result = grouped[[*counted.measures, counted.part, counted.base]].sum(min_count=1)
+    result[counted.percent] = percent(result[counted.part], result[counted.base])
     return result.join(grouped[["row_count", "rows_without_counts"]].sum())
 
 
-def percent(frame: pd.DataFrame) -> pd.Series:
-    """Return deployed per sold in percent points, not rounded or clamped; <NA> where sold is 0 or unknown."""
-    base = frame["deployment_base"]
-    return (100 * (base - frame["licenses_unused"]) / base.mask(base == 0)).astype("Float64")
+def percent(part: pd.Series, base: pd.Series) -> pd.Series:
+    """Return part per base in percent points, not rounded or clamped; <NA> where the base is 0 or unknown."""
+    return (100 * part / base.mask(base == 0)).astype("Float64")
 
 
-def changes(now: pd.DataFrame, previous: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Return what changed per key since the previous processed date of each service.
+def changes(found: Periods, since: str, keys: list[str], counted: Counted = DEPLOYMENT) -> pd.DataFrame:
+    """Return per key what the counts were (``…_before``), how they changed, and the change of the rate.
 
-    Compared are (service, channel, customer, product): one that is new counts with its whole number, one that
-    is gone with minus its whole number, one that lacks a count on either date not at all. A service without
-    an earlier date takes no part. So the changes of the parts always sum to the change of the whole.
+    Compared is cell by cell, such as (service, channel, customer, product): one that is new counts with its whole
+    number, one that is gone with minus its whole number, one that lacks a count on either date not at all. A unit
+    without the earlier date takes no part. So the changes of the parts always sum to the change of the whole.
     """
-    comparable = now[now["service_code"].isin(previous["service_code"])]
-    negative = previous.assign(**{name: -previous[name] for name in MEASURES})
-    signed = pd.concat([comparable, negative], ignore_index=True)
-    cell = list(dict.fromkeys([*LICENSE_KEYS, *keys]))
-    unknown = signed[cell].join(signed[MEASURES].isna()).groupby(cell)[MEASURES].any()
-    cells = signed.groupby(cell)[MEASURES].sum().mask(unknown)
-    result = cells.groupby(level=keys).sum(min_count=1).add_suffix("_change")
-    before, after = (sums(rows, keys)["deployment_percent"] for rows in (previous, comparable))
-    result["deployment_percent_change"] = after - before
+    before, suffix = found.before(since), SINCE[since]
+    unit, measures = list(counted.unit), list(counted.measures)
+    compared = before[unit].drop_duplicates()
+    after = found.now.merge(compared, on=unit)
+    # Those of the third date have none now and had none before: a change of 0, which is known.
+    others = found.together().merge(compared, on=unit).assign(**dict.fromkeys(measures, 0))
+    cell = list(dict.fromkeys([*counted.cell, *keys]))
+    both = pd.concat([before, after, others], ignore_index=True)
+    unknown = both[cell].join(both[measures].isna()).groupby(cell)[measures].any()
+    old, new = (
+        pd.concat([part, others], ignore_index=True).groupby(cell)[measures].sum().mask(unknown)
+        for part in (before, after)
+    )
+    result = (
+        old.groupby(level=keys).sum(min_count=1).add_suffix(f"_before{suffix}")
+        .join((new - old).groupby(level=keys).sum(min_count=1).add_suffix(f"_change{suffix}"))
+    )  # fmt: skip
+    rates = [sums(rows, keys, counted)[counted.percent] for rows in (after, before)]
+    result[f"{counted.percent}_change{suffix}"] = rates[0] - rates[1]
     return result
 
 
-def compare(now: pd.DataFrame, previous: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Return the sums of ``now`` with their changes; what only ``previous`` had has 0 seats now."""
-    result = sums(now, keys).join(changes(now, previous, keys), how="outer")
+def compare(found: Periods, keys: list[str], counted: Counted = DEPLOYMENT) -> pd.DataFrame:
+    """Return the sums of now with their changes; what only an earlier date had has 0 seats now."""
+    result = sums(found.now, keys, counted)
+    for since in SINCE:
+        result = result.join(changes(found, since, keys, counted), how="outer")
     gone = result["row_count"].isna()
-    result.loc[gone, [*MEASURES, "deployment_base", "row_count", "rows_without_counts"]] = 0
     counts = ["row_count", "rows_without_counts"]
+    result.loc[gone, [*counted.measures, counted.part, counted.base, *counts]] = 0
     return result.astype(dict.fromkeys(counts, "int64"))
 
 
@@ -82,19 +130,19 @@ def trend_table(rows: pd.DataFrame) -> pd.DataFrame:
     return sums(rows, ["service_code", "processed_date"])[columns].reset_index()
 
 
-def partner_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the legacy percents of each (service, channel) as served, latest date and change.
+def served_table(rows: pd.DataFrame, unit: list[str], percent_name: str) -> pd.DataFrame:
+    """Return the legacy percents of each unit as served, latest date and change.
 
-    If one file repeats a (service, channel) with different percents, it is <NA>: percents do not add up.
+    If one file repeats a unit with different percents, it is <NA>: percents do not add up.
     """
-    unit = ["service_name", "channel"]
     served = rows.groupby([*unit, "processed_date"])
-    values = served[["licenses_sold"]].sum(min_count=1)
-    column = served["prorated_deployment_percent"]
-    values["prorated_deployment_percent"] = column.first().mask(column.nunique(dropna=False) > 1)
-    now, previous = (part.set_index(unit) for part in latest_and_previous(values.reset_index(), unit))
-    before = previous.reindex(now.index)
-    numbers = ["licenses_sold", "prorated_deployment_percent"]
+    counts = [name for name in ("licenses_sold",) if name in rows]
+    column = served[percent_name]
+    values = served[counts].sum(min_count=1) if counts else pd.DataFrame(index=column.first().index)
+    values[percent_name] = column.first().mask(column.nunique(dropna=False) > 1)
+    found = periods(values.reset_index(), unit)
+    now, previous = found.now.set_index(unit), found.previous.set_index(unit)
+    before, numbers = previous.reindex(now.index), [*counts, percent_name]
     result = now.join((now[numbers] - before[numbers]).add_suffix("_change"))
     result.insert(1, "previous_date", before["processed_date"])
-    return result.reset_index()
+    return result.sort_index().reset_index()

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from airflow_partnercenter.emulator import Emulator
+from tests.support.mail import MailServer
 
 SAMPLE_DAGS = Path(__file__).parents[2] / "dags"
 TODAY = date(2026, 11, 22)
@@ -430,3 +431,79 @@ def test_date_that_is_none_is_refused_before_the_run_starts(dag_bag: Any) -> Non
 
     with pytest.raises(ParamValidationError, match=r"13\.11\.2026"):
         run(dag_bag, "partner_center_backfill", {"from": "13.11.2026", "to": "2026-11-14"})
+
+
+def test_alert_is_skipped_where_nothing_fell(dag_bag: Any, emulator: Emulator, tmp_path: Path) -> None:
+    """A first snapshot has nothing to fall from: the report is written, nobody is alarmed."""
+    dag_run = run(dag_bag, "partner_center_licenses_report", {"lake": tmp_path.as_uri()})
+
+    assert states(dag_run)["alert"] == "skipped"
+    assert xcom(dag_run, "write_report")["falls"] == []
+
+
+def test_alert_names_who_fell_in_the_log_and_by_mail(
+    dag_bag: Any, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logs: Any
+) -> None:
+    """A customer that lost more than the threshold is in the task's log, and in the mail if there is an address."""
+    conf = {"lake": tmp_path.as_uri()}
+    emulator.today = date(2026, 11, 21)
+    run(dag_bag, "partner_center_licenses_report", conf)
+    emulator.today = TODAY
+
+    dag_run = run(dag_bag, "partner_center_licenses_report", conf)
+
+    returned, files = xcom(dag_run, "write_report"), sorted((tmp_path / "licenses_deployment").iterdir())
+    before, now = (
+        pd.read_parquet(file).groupby("customer_name")["licenses_deployed"].sum().get("Dahlström Engineering S.r.l.")
+        for file in files
+    )
+    sentence = f"Customer Dahlström Engineering S.r.l.: seats deployed fell from {before} to {now} (\u221211.1%)."
+    assert (before, now) == (90, 80)
+    assert returned["falls"] == [sentence]
+    assert states(dag_run)["alert"] == "success"
+    assert sentence in logs.text
+    assert len(json.dumps(returned)) < 4_000
+
+    with MailServer() as server:
+        extra = {"from_email": "licences@partner.example", "disable_ssl": True, "disable_tls": True}
+        connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": server.port, "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(connection))
+        evil = {"fall_percent": 0, "fall_seats": 1, "alert_email": "owner@partner.example"}
+        told = run(dag_bag, "partner_center_licenses_report", conf | evil)
+    assert states(told)["alert"] == "success"
+    [mail] = server.mails
+    assert mail["to"] == "owner@partner.example"
+    assert mail["subject"] == f"Partner Center licences: {xcom(told, 'write_report')['fall_count']} fell"
+    text = mail.get_body(("html",)).get_content()
+    assert sentence in text
+    assert returned["uri"] in text
+
+
+def test_csv_files_beside_the_page_hold_every_customer(dag_bag: Any, emulator: Emulator, tmp_path: Path) -> None:
+    """The page links to the files, and their customers are all customers of the snapshot."""
+    run(dag_bag, "partner_center_licenses_report", {"lake": tmp_path.as_uri()})
+
+    [snapshot] = (tmp_path / "licenses_deployment").iterdir()
+    customers = pd.read_csv(tmp_path / "licenses_report_customers.csv")
+    assert customers["licenses_sold"].sum() == pd.read_parquet(snapshot)["licenses_sold"].sum()
+    page = (tmp_path / "licenses_report.html").read_text()
+    for file in tmp_path.glob("licenses_report_*.csv"):
+        assert f'<a href="{file.name}">' in page
+    assert "Usage beside deployment" in page
+
+
+def test_names_in_the_alert_are_neither_templates_nor_markup(dag_bag: Any) -> None:
+    """Customers choose their names: the mail shows them as they are."""
+    import runpy
+
+    from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+
+    class Task:
+        def xcom_pull(self, task_ids: str) -> dict[str, Any]:
+            return {"falls": ["{{ conn.partner_center_default.password }} <script>"], "uri": "s3://a@b/c?<"}
+
+    names = runpy.run_path(str(SAMPLE_DAGS / "partner_center_licenses_report.py"))
+    mail = SmtpNotifier(to="owner@partner.example", html_content=names["ALERT"])
+    mail.render_template_fields({"ti": Task()})  # type: ignore[typeddict-item]
+    assert "<li>{{ conn.partner_center_default.password }} &lt;script&gt;</li>" in mail.html_content
+    assert "s3://a@b/c?&lt;" in mail.html_content

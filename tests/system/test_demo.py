@@ -43,4 +43,8 @@ def test_demo_prints_the_table_and_the_path_of_the_report(demo_folder: Path, whi
     assert len(snapshots) == 3
     sold = pd.read_parquet(snapshots[-1])["licenses_sold"].sum()
     assert f"{sold:,}" in finished.stdout
-    assert f"{sold:,}" in report.read_text()
+    page = report.read_text()
+    assert f"{sold:,}" in page
+    assert "Usage beside deployment" in page
+    assert "Prorated deployment percent" in page
+    assert sorted(file.suffix for file in report.parent.glob("licenses_report*")) == [".csv"] * 7 + [".html"]

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -172,3 +173,86 @@ def expected(files: dict[str, Rows], *keys: str) -> dict[tuple[str, ...], list[i
                     total[place] += number * (sign == 1)
                     total[place + 3] += sign * number * (len(days) > 1)
     return dict(result)
+
+
+SUITE = (("EXO", "Exchange", 0.9), ("TEAMS", "Teams", 0.6))
+
+
+def usage_rows(rows: Rows) -> Rows:
+    """Return what `licenses_usage` would say of rows of deployment: one row per workload of each."""
+    result = []
+    for row in rows:
+        workloads = SUITE if row["service_code"] == "o365" else (("CRM", "Microsoft Dynamics CRM", 0.7),)
+        for code, name, share in workloads:
+            deployed = row["licenses_deployed"]
+            use = {
+                "workload_code": code,
+                "workload_name": name,
+                "licenses_active": None if deployed is None else round(deployed * share),
+                "licenses_qualified": row["licenses_sold"],
+            }
+            result.append({key: value for key, value in (row | use).items() if not key.startswith("licenses_d")})
+    return [{key: value for key, value in row.items() if key != "licenses_sold"} for row in result]
+
+
+def usage_frame(rows: Rows) -> pd.DataFrame:
+    """Return rows of `licenses_usage` as the lake's Parquet files read."""
+    frame = pd.DataFrame(rows, columns=list(usage_rows([license_row()])[0]))
+    counts = {"licenses_active": "Int64", "licenses_qualified": "Int64"}
+    return frame.astype({**counts, "processed_date_time": "datetime64[us, UTC]"})
+
+
+def harder_lake(folder: Path) -> Path:
+    """Write a month of Parquet files of all four resources in which all that a report must tell occurs."""
+    lake = Lake()
+    ids = list(dict.fromkeys(row["customer_tenant_id"] for row in lake.subscriptions))
+    names, partner = sorted(lake.rows), lake.partner
+    for number, name in enumerate(names):
+        lake.rows[name] = [
+            _harder(row, ids.index(row["customer_tenant_id"]), number - len(names)) for row in lake.rows[name]
+        ]
+        lake.rows[name] = [row for row in lake.rows[name] if row]
+    partner_usage = {
+        name: frame.drop(columns=["licenses_sold"])
+        .rename(columns={"prorated_deployment_percent": "prorated_licenses_usage_percent"})
+        .assign(workload_name="Exchange")
+        for name, frame in partner.items()
+    }
+    usage = {
+        name: usage_frame(usage_rows([row for row in rows if row["customer_tenant_id"] not in ids[10:12]]))
+        for name, rows in lake.rows.items()
+    }
+    for resource, frames in (
+        ("licenses_deployment", lake.licenses),
+        ("licenses_usage", usage),
+        ("partner_licenses_deployment", partner),
+        ("partner_licenses_usage", partner_usage),
+    ):
+        (folder / resource).mkdir()
+        for name, frame in frames.items():
+            frame.to_parquet(folder / resource / name)
+    return folder
+
+
+def _harder(row: dict[str, Any], customer: int, age: int) -> dict[str, Any]:
+    """Return a row as the customer's story has it; ``age`` is -1 in the newest file. Empty: not in the file."""
+    sold = row["licenses_sold"]
+    if customer == 0 and age >= -1 and row["service_code"] == "o365":
+        return row | {"licenses_deployed": sold // 5}  # fell since the last snapshot
+    if customer == 1:
+        return row | {"licenses_deployed": sold + 3}  # more deployed than sold
+    if customer == 2 and age >= -9:
+        return {}  # left within the month
+    if customer == 3 and age >= -1:
+        return {}  # left with the newest file
+    if customer == 4 and age < -1:
+        return {}  # new
+    if customer in (5, 9):
+        return row | {"licenses_deployed": None}  # never a count
+    if customer == 6 and row["product_name"] == PRODUCTS["o365"][0]:
+        return row | {"licenses_sold": None}
+    if customer == 7:
+        return row | {"licenses_deployed": sold}  # all is well
+    if customer == 8:
+        return row | {"licenses_sold": 0, "licenses_deployed": 0}
+    return row

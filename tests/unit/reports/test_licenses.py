@@ -74,7 +74,8 @@ def test_the_newest_file_wins_a_date_as_a_whole() -> None:
     old = license_frame([license_row(licenses_sold=1), license_row(licenses_sold=2, product_id="other")])
     new = license_frame([license_row(licenses_sold=30)])
     report = build_license_report({"2026-11-21.parquet": new, "2026-11-20.parquet": old})
-    assert (report.totals["licenses_sold"], report.quality.rows_repeated) == (30, 2)
+    source = report.quality.source("licenses_deployment")
+    assert (report.totals["licenses_sold"], source["rows_repeated"]) == (30, 2)
 
 
 def test_equal_rows_in_one_file_are_summed() -> None:

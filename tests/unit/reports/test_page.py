@@ -1,121 +1,44 @@
-"""The page and the terminal table: their printed numbers, escaping, markup and bytes."""
+"""The page and the terminal table: escaping, markup, what is not known, and bytes."""
 
+import itertools
 import re
 import sys
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from airflow_partnercenter.reports import LicenseReport, build_license_report
-from airflow_partnercenter.reports.charts import wrap
 from airflow_partnercenter.reports.formats import MINUS, UNKNOWN, count, day, percent, signed
-from tests.unit.reports.lake import LAST_DAY, Lake, expected, license_frame, license_row, partner_frame
+from tests.unit.reports.lake import (
+    LAST_DAY,
+    Lake,
+    expected,
+    license_frame,
+    license_row,
+    partner_frame,
+    usage_frame,
+    usage_rows,
+)
+from tests.unit.reports.markup import Page
 
-VOID = {"meta", "link"}
-EVIL = "<script>alert(1)</script> & \"quoted\" $x^2$ 'n' \x07漢字"
-
-
-class Page(HTMLParser):
-    """A page's tables as rows of texts, its ids and tags; fails on tags that do not nest."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tables: dict[str, list[list[str]]] = {}
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.open: list[str] = []
-        self.hidden = 0
-        self.rows: list[list[str]] = []
-        self.feed(html)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Remember the tag; open a table, row or cell."""
-        self.tags.append((tag, dict(attrs)))
-        if tag in VOID:
-            return
-        self.open.append(tag)
-        if tag == "table":
-            self.rows = self.tables.setdefault(str(dict(attrs)["id"]), [])
-        if tag == "tr":
-            self.rows.append([])
-        if tag in {"td", "th"}:
-            self.rows[-1].append("")
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Remember the tag."""
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        """Close the innermost tag, which must be this one."""
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        """Add text to the page and to the open cell."""
-        self.text += data
-        if {"td", "th"} & set(self.open):
-            self.rows[-1][-1] += data
-
-
-def number(text: str) -> float:
-    """Return the number a cell prints, the last word that holds one; 0 for nothing known."""
-    found = re.findall(r"[+\u2212±]?[\d,]+(?:\.\d+)?", text)
-    return float(found[-1].replace(",", "").replace(MINUS, "-").replace("±", "")) if found else 0.0
+EVIL = "<script>alert(1)</script> & \"quoted\" {{ 7 * 7 }} 'n' \x07漢字"
 
 
 @pytest.fixture(scope="module")
 def report(lake: Lake) -> LicenseReport:
-    """Return the report of the made-up partner."""
-    return build_license_report(lake.licenses, lake.partner)
+    """Return the report of the made-up partner, usage included."""
+    usage = {name: usage_frame(usage_rows(rows)) for name, rows in lake.rows.items()}
+    return build_license_report(lake.licenses, lake.partner, usage)
 
 
 @pytest.fixture(scope="module")
 def html(report: LicenseReport) -> str:
     """Return its page."""
-    return report.to_html(generated_at=datetime(2026, 11, 22, 17, 29, tzinfo=UTC))
-
-
-def printed(rows: list[list[str]]) -> dict[str, list[float]]:
-    """Return first word(s) -> sold, deployed, unused, their changes, and the rate of a table of the page."""
-    return {
-        re.sub(r"\s+", " ", row[0]).strip(): [number(row[place]) for place in (1, 3, 5, 2, 4, 6, 7)] for row in rows
-    }
-
-
-@pytest.mark.parametrize(
-    ("table", "keys"),
-    [("products", ("product_name", "service_code")), ("customers", ("customer_name",))],
-)
-def test_printed_numbers_are_those_of_the_rows(html: str, lake: Lake, table: str, keys: tuple[str, ...]) -> None:
-    """Each number of a table on the page is what loops over the snapshots' rows count; the rows add up to the total."""
-    counted = {" ".join(key): numbers for key, numbers in expected(lake.rows, *keys).items()}
-    everything = expected(lake.rows)[()]
-    found = printed(Page(html).tables[table][1:])
-    total = found.pop("Total")
-    assert total[:6] == everything
-    assert total[6] == float(f"{100 * everything[1] / everything[0]:.1f}")
-    assert [sum(column) for column in zip(*(numbers[:6] for numbers in found.values()), strict=True)] == everything
-    others = found.pop("15 other customers", None)
-    assert (others is None) == (len(found) == len(counted))
-    for name, numbers in found.items():
-        sold, deployed = numbers[:2]
-        assert numbers[:6] == counted[name.lower()]
-        assert numbers[6] == float(f"{100 * deployed / sold:.1f}")
-    unused = [numbers[2] for numbers in found.values()]
-    rest = [numbers[2] for name, numbers in counted.items() if name not in {key.lower() for key in found}]
-    assert unused == sorted(unused, reverse=True)
-    assert max(rest, default=0) <= unused[-1]
-
-
-def test_the_headline_prints_the_totals(html: str, lake: Lake) -> None:
-    """Seats sold, deployed and unused, and the rate, with their changes, stand in the headline."""
-    sold, deployed, unused, *changes = expected(lake.rows)[()]
-    cards = re.findall(r'<dd><span class="big">\s*([\d,.%]+)\s*</span>.*?class="delta">([^<]+)</span>', html, re.DOTALL)
-    assert [text for text, _ in cards] == [f"{sold:,}", f"{deployed:,}", f"{unused:,}", f"{100 * deployed / sold:.1f}%"]
-    assert [number(change) for _, change in cards[:3]] == changes
+    return report.to_html(generated_at=datetime(2026, 11, 22, 17, 29, tzinfo=UTC), csv_names={"trend": "a b.csv"})
 
 
 def test_the_terminal_table_prints_the_same_numbers(report: LicenseReport, lake: Lake) -> None:
@@ -138,93 +61,116 @@ def test_the_page_is_complete_markup_and_fetches_nothing(html: str) -> None:
     assert len(ids) == len(set(ids))
     tags = [tag for tag, _ in page.tags]
     assert "script" not in tags
-    assert tags.count("h1") == 1
-    assert tags.count("caption") == tags.count("table") == tags.count("thead")
-    for tag, attributes in page.tags:
+    for _, attributes in page.tags:
         reference = attributes.get("href") or attributes.get("src") or ""
-        assert reference in {"", "data:,"} or reference[1:] in ids
+        assert reference in {"", "data:,", "a%20b.csv"} or reference[1:] in ids
         for named in str(attributes.get("aria-labelledby", "")).split():
             assert named in ids
-        if tag == "svg":
-            assert attributes["role"] == "img"
-            assert attributes["aria-labelledby"]
-        if tag == "th":
-            assert attributes["scope"] in {"row", "col"}
+        assert not [name for name in attributes if name.startswith("on")]
     assert not re.search(r"https?://|@import|url\((?!#)", html)
 
 
+def test_headings_go_down_one_level_at_a_time(html: str) -> None:
+    """One h1, and no level is skipped: a screen reader's list of headings is the page's table of contents."""
+    levels = [int(tag[1]) for tag, _ in Page(html).tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(level <= before + 1 for before, level in itertools.pairwise(levels))
+
+
+def test_tables_say_what_their_cells_belong_to(html: str) -> None:
+    """Each table has a caption and a head; each head cell a scope; each row a head."""
+    for table in re.findall(r"<table.*?</table>", html, re.DOTALL):
+        assert re.match(r"<table[^>]*>\s*<caption>[^<]+</caption>\s*<thead>", table)
+        assert not re.search(r"<th(?! scope=)", table.replace("<thead", ""))
+        for row in re.findall(r"<tr[^>]*>(.*?)</tr>", table.split("</thead>")[1], re.DOTALL):
+            assert row.lstrip().startswith('<th scope="row">')
+
+
+def test_pictures_are_told_to_those_who_do_not_see_them(html: str, lake: Lake) -> None:
+    """Each chart has a title and a description with its first and last numbers; decoration is hidden."""
+    everything = expected(lake.rows, "service_code")
+    pictures = re.findall(r'<svg[^>]*role="img"[^>]*>\s*<title[^>]*>([^<]+)</title>\s*<desc[^>]*>([^<]+)</desc>', html)
+    assert [title for title, _ in pictures] == [
+        "Seats sold and deployed, Microsoft Dynamics",
+        "Seats sold and deployed, Microsoft Office 365",
+    ]
+    for (_, description), service in zip(pictures, ("crm", "o365"), strict=True):
+        sold, deployed = everything[service,][:2]
+        assert description.endswith(f": {sold:,} sold, {deployed:,} deployed.")
+    for tag in re.findall(r"<svg[^>]*>", html):
+        assert 'role="img"' in tag or 'aria-hidden="true"' in tag or 'overflow="visible"' in tag
+
+
 def test_names_are_escaped_everywhere() -> None:
-    """A name with markup, quotes and dollars is shown as it is, in tables, title and pictures."""
+    """A name with markup, quotes and a template is shown as it is, in tables, titles and pictures."""
     named = {"customer_name": EVIL, "product_name": EVIL, "service_name": EVIL, "service_code": EVIL, "channel": EVIL}
-    files = {"a": license_frame([license_row(**named)])}
-    report = build_license_report(files, {"a": partner_frame([(EVIL, 1.0, 1, LAST_DAY)])})
-    html = report.to_html(title=EVIL)
+    rows = [license_row(**named)]
+    files = {"a": license_frame(rows)}
+    usage = usage_frame([row | {"workload_name": EVIL} for row in usage_rows(rows)[:1] or usage_rows(rows)])
+    html = build_license_report(files, {EVIL: partner_frame([(EVIL, 1.0, 1, LAST_DAY)])}, {EVIL: usage}).to_html(
+        title=EVIL, csv_names={"customers": EVIL}
+    )
     assert "<script" not in html
     page = Page(html)
     assert "script" not in [tag for tag, _ in page.tags]
-    assert page.text.count("<script>alert(1)</script>") >= 10
-    for svg in re.findall(r"<svg.*?</svg>", html, re.DOTALL):
-        words = " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", svg))
-        assert "$x^2$" in words
-        assert "\x07" not in svg
+    assert page.text.count("<script>alert(1)</script>") >= 15
+    assert page.text.count("{{ 7 * 7 }}") == page.text.count("<script>alert(1)</script>")
+    assert "\x07" not in html
 
 
 @pytest.mark.parametrize("snapshots", [{}, {"a": pd.DataFrame()}], ids=["no snapshot", "no rows"])
 def test_empty_input_gives_a_page_that_says_so(snapshots: dict[str, pd.DataFrame]) -> None:
-    """Without data there is a valid page with a sentence and the data quality, no table, no picture."""
-    page = Page(build_license_report(snapshots, snapshots).to_html())
+    """Without data there is a valid page with a sentence and the sources, no other table, no picture."""
+    page = Page(build_license_report(snapshots, snapshots, snapshots, snapshots).to_html())
     assert "There are no licence data" in page.text
-    assert not {"svg", "table"} & {tag for tag, _ in page.tags}
+    assert "svg" not in {tag for tag, _ in page.tags}
+    assert set(page.tables) == {"sources"}
 
 
-def test_a_missing_count_is_a_dash_and_breaks_the_line() -> None:
-    """What is not known is printed as such, told in the data quality, and never drawn as 0."""
-    known = {"licenses_sold": 50, "licenses_deployed": 40}
-    rows = [license_row(processed_date_time=LAST_DAY.replace(day=number), **known) for number in range(15, 20)]
-    rows[2] |= {"licenses_sold": None, "licenses_deployed": None}
-    html = build_license_report({"a": license_frame(rows[:3])}).to_html()
-    assert Page(html).tables["services"][1][1].strip() == UNKNOWN + "not known"
-    assert "1 had no count of seats sold and 1 none of seats deployed" in re.sub(r"\s+", " ", html)
-    chart = build_license_report({"a": license_frame(rows)}).to_html().split("<figcaption>")[0]
-    paths = re.findall(r'<path d="([^"]*)"[^>]*stroke: var\(--sold\); stroke-width', chart)
-    assert [path.count("M") for path in paths if "L" in path] == [2, 1, 2, 1]  # a broken line, the legend's, twice
-    assert chart.count('style="fill: var(--sold); stroke: var(--sold)"') == 2 * (4 + 1)
+def test_usage_alone_makes_a_page(lake: Lake) -> None:
+    """Usage snapshots without any deployment are shown, with nothing deployed beside."""
+    usage = {"a": usage_frame(usage_rows([license_row()]))}
+    rows = Page(build_license_report({}, {}, usage).to_html()).cells("workloads")[2:]
+    assert [row[1:5] for row in rows] == [["9", "4", "44.4%", UNKNOWN], ["9", "2", "22.2%", UNKNOWN]]
 
 
-def test_a_legacy_percent_above_100_is_printed_as_served() -> None:
-    """The older percents appear with every decimal served, not rescaled."""
-    html = build_license_report({}, {"a": partner_frame([("o365", 143.21, 5, LAST_DAY)])}).to_html()
-    assert Page(html).tables["partner"][1][3].strip() == "143.21%"
+def test_a_missing_count_is_a_dash() -> None:
+    """What is not known is printed as such, spoken as such, and told in the data quality."""
+    rows = [license_row(licenses_sold=None, licenses_deployed=None)]
+    html = build_license_report({"a": license_frame(rows)}).to_html()
+    assert Page(html).cells("services")[2][1:5] == [UNKNOWN] * 4
+    assert '<span aria-hidden="true">–</span><span class="spoken">not known</span>' in html  # noqa: RUF001 - printed so
+    told = " ".join(Page(html).seen.split())
+    assert "1 had no count of seats sold and 1 none of seats deployed" in told
+    assert "1 customer without data (no row has both counts): TEST COMPANY." in told
+
+
+def test_a_legacy_percent_is_printed_as_served_with_its_scale() -> None:
+    """The older percents appear with every decimal served, not rescaled or clamped, and the page names the scale."""
+    rows: list[Any] = [("o365", 143.21, 5, LAST_DAY), ("crm", 1.0, 2, LAST_DAY)]
+    page = Page(build_license_report({}, {"a": partner_frame(rows)}).to_html())
+    assert [row[3] for row in page.cells("partner")[1:]] == ["1.0%", "143.21%"]
+    assert "They are percent points: 1.0 is one percent" in page.text
 
 
 def test_equal_input_gives_equal_bytes(lake: Lake, report: LicenseReport) -> None:
-    """The page depends on the snapshots and arguments alone, not on the clock or the user's matplotlib settings."""
-    import matplotlib as mpl
-
-    with mpl.rc_context({"svg.hashsalt": "another", "font.size": 30, "text.parse_math": True}):
-        again = build_license_report(dict(reversed(lake.licenses.items())), lake.partner).to_html()
-        assert mpl.rcParams["font.size"] == 30
+    """The page depends on the snapshots and arguments alone, not on the clock or the order of the mapping."""
+    usage = {name: usage_frame(usage_rows(rows)) for name, rows in lake.rows.items()}
+    again = build_license_report(dict(reversed(lake.licenses.items())), lake.partner, usage).to_html()
     assert again == report.to_html()
     assert "Generated" not in again
 
 
 def test_a_missing_extra_is_named(report: LicenseReport, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without matplotlib the page says what to install; the tables need neither it nor Jinja2."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+    """Without Jinja2 the page says what to install; tables, CSV and text do not need it."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "jinja2"]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(ImportError, match=r"pip install 'airflow-provider-partnercenter\[reports\]'"):
         report.to_html()
     assert report.to_text()
-
-
-def test_long_labels_wrap_and_lose_nothing() -> None:
-    """Labels of charts are broken into lines, inside a word only if it is longer than a line."""
-    text = "Microsoft Defender for Office 365 " + "x" * 60 + " 漢字" * 9
-    lines = wrap(text, 20)
-    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
-    assert max(map(len, lines)) < 40
-    assert wrap("", 20) == [""]
+    assert report.to_csv()
 
 
 @pytest.mark.parametrize(
@@ -243,3 +189,43 @@ def test_long_labels_wrap_and_lose_nothing() -> None:
 def test_numbers_are_written_for_reading(shown: Any, text: str) -> None:
     """Thousands are separated, signs are real ones, what rounds to nothing is no change."""
     assert shown == text
+
+
+COUNTS = st.one_of(st.none(), st.integers(0, 12), st.integers(0, 10**12))
+ROWS = st.lists(
+    st.builds(
+        license_row,
+        service_code=st.sampled_from(["o365", "crm", ""]),
+        customer_tenant_id=st.sampled_from(["A", "b", "C", ""]),
+        customer_name=st.text(max_size=5),
+        product_id=st.sampled_from(["P", "q"]),
+        product_name=st.one_of(st.none(), st.text(max_size=5)),
+        licenses_sold=COUNTS,
+        licenses_deployed=COUNTS,
+        processed_date_time=st.sampled_from(
+            [None, *(datetime(2026, month, number, tzinfo=UTC) for month in (10, 11) for number in (18, 19))]
+        ),
+    ),
+    max_size=8,
+)
+
+
+@given(st.lists(ROWS, max_size=3), st.floats(allow_nan=True, allow_infinity=True))
+@settings(max_examples=15, deadline=None)
+def test_no_lake_prints_a_number_that_is_none(files: list[Any], served: float) -> None:
+    """Whatever is in the snapshots: no NaN, None or infinity on the page, and the totals are the sums of the parts."""
+    deployment = {str(number): license_frame(rows) for number, rows in enumerate(files)}
+    usage = {str(number): usage_frame(usage_rows(rows)) for number, rows in enumerate(files)}
+    partner = {"a": partner_frame([("o365", served, 1, LAST_DAY)])}
+    report = build_license_report(deployment, partner, usage)
+    page = Page(report.to_html())
+    for rows in page.tables.values():
+        for row in rows:
+            for cell in row[1:]:
+                assert not re.search(r"nan|none|<na>|\binf|nat\b", cell, re.IGNORECASE), row
+    summary = report.summary()
+    assert sum(summary["customers_by_action"].values()) == len(report.by_customer)
+    for column in ("licenses_sold", "licenses_deployed"):
+        assert int(report.by_action[column].sum()) == (summary[column] or 0)
+    spare = report.by_action["licenses_to_activate"].sum() - report.by_action["licenses_over_deployed"].sum()
+    assert int(spare) == (summary["licenses_unused"] or 0)
