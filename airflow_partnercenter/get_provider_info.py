@@ -4,7 +4,7 @@ from copy import deepcopy
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from airflow_partnercenter.connection import CONNECTION_NAME, CONNECTION_TYPE, form_fields
+from airflow_partnercenter.connection.settings import CONNECTION_NAME, CONNECTION_TYPE, form_fields
 
 #: What the metadata database of any Airflow takes without harm; ``[partner_center] max_xcom_bytes`` is another limit.
 MAX_XCOM_BYTES = 49_152

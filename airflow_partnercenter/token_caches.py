@@ -11,7 +11,7 @@ from pathlib import Path
 
 from airflow.providers.common.compat.sdk import Variable, redact
 
-from airflow_partnercenter.api.token_cache import TokenStore, TokenStoreError
+from airflow_partnercenter.api.entra.token_cache import TokenStore, TokenStoreError
 
 logger = logging.getLogger(__name__)
 

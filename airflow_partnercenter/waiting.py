@@ -14,7 +14,7 @@ from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterEr
 
 if TYPE_CHECKING:
     from airflow_partnercenter.api.freshness import ProcessedDates
-    from airflow_partnercenter.connection import ConnectionSettings
+    from airflow_partnercenter.connection.settings import ConnectionSettings
 
 logger = logging.getLogger(__name__)
 

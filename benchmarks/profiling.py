@@ -17,11 +17,11 @@ _STORAGE = "airflow_partnercenter.storage:SpooledFile"
 #: What is watched, as ``module:name`` or ``module:class.name``, and the group it belongs to. It runs once a page or
 #: less, so that watching costs nothing.
 _GROUPS = {
-    f"{_API}.auth:TokenProvider.access_token": "sign in (MSAL)",
-    f"{_API}.transport:Transport._send": "send a request (requests, urllib3)",
-    f"{_API}.network:Network.read": "receive and decrypt the body",
-    f"{_API}.decoding:RowDecoder.decode": "parse JSON into typed columns (pyarrow)",
-    f"{_API}.proof:Proof.add": "prove completeness",
+    f"{_API}.entra.auth:TokenProvider.access_token": "sign in (MSAL)",
+    f"{_API}.reading.transport:Transport._send": "send a request (requests, urllib3)",
+    f"{_API}.wire.network:Network.read": "receive and decrypt the body",
+    f"{_API}.pages.decoding:RowDecoder.decode": "parse JSON into typed columns (pyarrow)",
+    f"{_API}.reading.proof:Proof.add": "prove completeness",
     f"{_STORAGE}.write": "encode Parquet (pyarrow)",
     f"{_STORAGE}.close": "finish the file, SHA-256",
     f"{_STORAGE}.publish": "put the file in place",

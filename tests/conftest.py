@@ -25,10 +25,10 @@ os.environ.update(
 
 import pytest  # noqa: E402
 
-from airflow_partnercenter.api.auth import AppUserCredentials  # noqa: E402
 from airflow_partnercenter.api.client import PartnerCenterClient  # noqa: E402
-from airflow_partnercenter.api.network import Network  # noqa: E402
-from airflow_partnercenter.api.retrying import RetryPolicy  # noqa: E402
+from airflow_partnercenter.api.entra.auth import AppUserCredentials  # noqa: E402
+from airflow_partnercenter.api.wire.network import Network  # noqa: E402
+from airflow_partnercenter.api.wire.retrying import RetryPolicy  # noqa: E402
 from airflow_partnercenter.emulator import Emulator  # noqa: E402
 from tests.support.emulators import EmulatorPool  # noqa: E402
 from tests.support.logs import LogRecords  # noqa: E402

@@ -10,20 +10,20 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_partnercenter.api.auth import Credentials, TokenProvider
-from airflow_partnercenter.api.call import Call
-from airflow_partnercenter.api.claims import TokenClaims, read_claims
 from airflow_partnercenter.api.clouds import CLOUDS
-from airflow_partnercenter.api.decoding import RowDecoder
-from airflow_partnercenter.api.envelope import decode_records
-from airflow_partnercenter.api.network import Network
-from airflow_partnercenter.api.paging import Read, read_customers, read_pages, read_records
+from airflow_partnercenter.api.entra.auth import Credentials, TokenProvider
+from airflow_partnercenter.api.entra.claims import TokenClaims, read_claims
+from airflow_partnercenter.api.entra.token_cache import TokenStore
+from airflow_partnercenter.api.pages.decoding import RowDecoder
+from airflow_partnercenter.api.pages.envelope import decode_records
+from airflow_partnercenter.api.pages.times import utc_time
 from airflow_partnercenter.api.query import LicenseQuery, build_query
-from airflow_partnercenter.api.redaction import Redactor
-from airflow_partnercenter.api.retrying import RetryPolicy
-from airflow_partnercenter.api.times import utc_time
-from airflow_partnercenter.api.token_cache import TokenStore
-from airflow_partnercenter.api.transport import Transport
+from airflow_partnercenter.api.reading.call import Call
+from airflow_partnercenter.api.reading.paging import Read, read_customers, read_pages, read_records
+from airflow_partnercenter.api.reading.transport import Transport
+from airflow_partnercenter.api.wire.network import Network
+from airflow_partnercenter.api.wire.redaction import Redactor
+from airflow_partnercenter.api.wire.retrying import RetryPolicy
 from airflow_partnercenter.exceptions import ApiError, ConfigurationError, IncompleteResultError, PartnerCenterError
 from airflow_partnercenter.rows import time_text, to_rows, to_snake_case
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_partnercenter.connection import CONNECTION_NAME, CONNECTION_TYPE
+from airflow_partnercenter.connection.settings import CONNECTION_NAME, CONNECTION_TYPE
 from airflow_partnercenter.exceptions import ConfigurationError
 from airflow_partnercenter.get_provider_info import HTTPS_PORT, port_is_needed_for_test
 

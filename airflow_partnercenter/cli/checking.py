@@ -14,9 +14,9 @@ from airflow_partnercenter.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from airflow_partnercenter.api.claims import TokenClaims
     from airflow_partnercenter.api.client import PartnerCenterClient
-    from airflow_partnercenter.connection import ConnectionSettings
+    from airflow_partnercenter.api.entra.claims import TokenClaims
+    from airflow_partnercenter.connection.settings import ConnectionSettings
 
 _RESOURCE = "licenses_deployment"
 _TITLES = {
@@ -99,7 +99,7 @@ def _steps(conn_id: str) -> Iterator[Step]:
 
 def _read(conn_id: str) -> tuple["ConnectionSettings", str]:
     from airflow_partnercenter.cli.airflow_connections import find_connection
-    from airflow_partnercenter.connection import read_connection
+    from airflow_partnercenter.connection.settings import read_connection
 
     found = find_connection(conn_id)
     if found is None:
@@ -112,8 +112,8 @@ def _read(conn_id: str) -> tuple["ConnectionSettings", str]:
 
 def _token_step(claims: "TokenClaims", settings: "ConnectionSettings") -> Step:
     """Return what the token says; only a user's one must be for a user."""
-    from airflow_partnercenter.api.claims import objections
     from airflow_partnercenter.api.clouds import CLOUDS
+    from airflow_partnercenter.api.entra.claims import objections
 
     details = {
         "auth_mode": settings.auth_mode,

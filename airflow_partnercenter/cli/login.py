@@ -10,7 +10,7 @@ from airflow_partnercenter.cli.command import Command, option
 from airflow_partnercenter.cli.streams import result_stream
 
 if TYPE_CHECKING:
-    from airflow_partnercenter.api.interactive import InteractiveSignIn, SignedIn
+    from airflow_partnercenter.api.entra.interactive import InteractiveSignIn, SignedIn
     from airflow_partnercenter.cli.login_plan import LoginPlan
 
 _INTERRUPTED = 130
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _login(arguments: argparse.Namespace, out: TextIO) -> int:
-    from airflow_partnercenter.api.claims import objections
+    from airflow_partnercenter.api.entra.claims import objections
     from airflow_partnercenter.cli.login_plan import make_plan
 
     plan = make_plan(arguments, say=_say, out=out)
@@ -55,11 +55,11 @@ def _login(arguments: argparse.Namespace, out: TextIO) -> int:
 
 
 def _sign_in(plan: "LoginPlan", scopes: list[str]) -> "InteractiveSignIn":
-    from airflow_partnercenter.api.interactive import InteractiveSignIn
-    from airflow_partnercenter.api.network import Network
-    from airflow_partnercenter.api.redaction import Redactor
-    from airflow_partnercenter.api.retrying import RetryPolicy
-    from airflow_partnercenter.connection_credentials import secrets_of
+    from airflow_partnercenter.api.entra.interactive import InteractiveSignIn
+    from airflow_partnercenter.api.wire.network import Network
+    from airflow_partnercenter.api.wire.redaction import Redactor
+    from airflow_partnercenter.api.wire.retrying import RetryPolicy
+    from airflow_partnercenter.connection.credentials import secrets_of
 
     settings, redactor = plan.settings, Redactor()
     for secret in secrets_of(settings):

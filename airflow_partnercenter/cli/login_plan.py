@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 from urllib.parse import urlsplit
 
 from airflow_partnercenter.api.clouds import CLOUDS
-from airflow_partnercenter.api.credentials import AppUserCredentials
+from airflow_partnercenter.api.entra.credentials import AppUserCredentials
 from airflow_partnercenter.cli.destinations import Destination, choose_destination
-from airflow_partnercenter.connection import CONNECTION_TYPE, ConnectionSettings, read_connection
-from airflow_partnercenter.connection_credentials import credentials_of
+from airflow_partnercenter.connection.credentials import credentials_of
+from airflow_partnercenter.connection.settings import CONNECTION_TYPE, ConnectionSettings, read_connection
 from airflow_partnercenter.exceptions import ConfigurationError
 
 if TYPE_CHECKING:

@@ -10,7 +10,12 @@ from urllib.parse import urlsplit
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException, BaseHook
 
 from airflow_partnercenter.assets import resource_uri
-from airflow_partnercenter.connection import CONNECTION_FIELDS, CONNECTION_NAME, CONNECTION_TYPE, read_connection
+from airflow_partnercenter.connection.settings import (
+    CONNECTION_FIELDS,
+    CONNECTION_NAME,
+    CONNECTION_TYPE,
+    read_connection,
+)
 from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError
 from airflow_partnercenter.get_provider_info import field_behaviour
 from airflow_partnercenter.lineage import report_input
@@ -22,8 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from airflow_partnercenter.api.client import LicenseReader, PartnerCenterClient, QueryArguments
-    from airflow_partnercenter.api.retrying import RetryPolicy
-    from airflow_partnercenter.connection import ConnectionSettings
+    from airflow_partnercenter.api.wire.retrying import RetryPolicy
+    from airflow_partnercenter.connection.settings import ConnectionSettings
 
     T = TypeVar("T")
 
@@ -224,8 +229,8 @@ def build_client(
     :raises ConfigurationError: the certificate cannot be used.
     """
     from airflow_partnercenter.api.client import PartnerCenterClient
-    from airflow_partnercenter.api.network import Network
-    from airflow_partnercenter.connection_credentials import credentials_of, secrets_of
+    from airflow_partnercenter.api.wire.network import Network
+    from airflow_partnercenter.connection.credentials import credentials_of, secrets_of
     from airflow_partnercenter.token_caches import token_store
 
     timeout, mask_secret = settings.request_timeout_seconds, on_secret or _mask_secret()
@@ -252,7 +257,7 @@ def build_client(
 
 
 def _retry(*, patient: bool) -> "RetryPolicy":
-    from airflow_partnercenter.api.retrying import RetryPolicy
+    from airflow_partnercenter.api.wire.retrying import RetryPolicy
 
     return RetryPolicy() if patient else RetryPolicy(attempts=2, total_seconds=_TEST_TOTAL_SECONDS)
 

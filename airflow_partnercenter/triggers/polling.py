@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
-from airflow_partnercenter.connection import read_connection
+from airflow_partnercenter.connection.settings import read_connection
 from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError, TransportError
 from airflow_partnercenter.hooks.partner_center import (
     PartnerCenterHook,
@@ -31,7 +31,7 @@ from airflow_partnercenter.hooks.partner_center import (
 if TYPE_CHECKING:
     from airflow_partnercenter.api.client import PartnerCenterClient
     from airflow_partnercenter.api.freshness import ProcessedDates, ProcessedDatesReader
-    from airflow_partnercenter.connection import ConnectionSettings
+    from airflow_partnercenter.connection.settings import ConnectionSettings
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

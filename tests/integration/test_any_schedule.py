@@ -20,7 +20,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_partnercenter.api.retrying import RetryPolicy
+from airflow_partnercenter.api.wire.retrying import RetryPolicy
 from airflow_partnercenter.emulator import Answer, Emulator, Request
 from airflow_partnercenter.emulator.datasets import GeneratedData
 from airflow_partnercenter.emulator.fault_matrix import FOR_EVER

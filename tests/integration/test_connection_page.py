@@ -8,8 +8,8 @@ import pytest
 from airflow.providers.common.compat.sdk import Connection
 
 from airflow_partnercenter.api import faults, refusals
-from airflow_partnercenter.api.retrying import RetryPolicy
-from airflow_partnercenter.connection import CONNECTION_FIELDS, read_connection
+from airflow_partnercenter.api.wire.retrying import RetryPolicy
+from airflow_partnercenter.connection.settings import CONNECTION_FIELDS, read_connection
 from airflow_partnercenter.emulator import Answer
 from airflow_partnercenter.exceptions import AuthenticationError, InteractionRequiredError, PartnerCenterError
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook

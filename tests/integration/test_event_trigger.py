@@ -10,7 +10,7 @@ import structlog
 from airflow.triggers.base import BaseEventTrigger
 from airflow.triggers.shared_stream import AckTimeout, SharedStreamManager
 
-from airflow_partnercenter.api.retrying import RetryPolicy
+from airflow_partnercenter.api.wire.retrying import RetryPolicy
 from airflow_partnercenter.emulator import Answer
 from airflow_partnercenter.exceptions import ApiError
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook

@@ -8,7 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_partnercenter import exceptions
-from airflow_partnercenter.api.retrying import RetryPolicy
+from airflow_partnercenter.api.wire.retrying import RetryPolicy
 from airflow_partnercenter.emulator import Emulator
 from airflow_partnercenter.exceptions import PartnerCenterError, TransportError
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook

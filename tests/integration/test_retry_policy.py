@@ -25,7 +25,7 @@ PARTNER = "/v1/analytics/licenses/deployment"
 @pytest.fixture(autouse=True)
 def connected(emulator, connect, monkeypatch):
     """The default connection leads to the emulator, and each request is sent once."""
-    from airflow_partnercenter.api.retrying import RetryPolicy
+    from airflow_partnercenter.api.wire.retrying import RetryPolicy
 
     monkeypatch.setattr(PartnerCenterHook, "retry", RetryPolicy(attempts=1, total_seconds=1))
     connect(emulator)

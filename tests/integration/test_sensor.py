@@ -30,7 +30,7 @@ LATER = "2026-11-17"
 @pytest.fixture(params=MODES)
 def wait(request, emulator, connect, monkeypatch):
     """Return a function that runs the sensor in one of the modes; each request is sent once, to be over soon."""
-    from airflow_partnercenter.api.retrying import RetryPolicy
+    from airflow_partnercenter.api.wire.retrying import RetryPolicy
     from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 
     monkeypatch.setattr(PartnerCenterHook, "retry", RetryPolicy(attempts=1, total_seconds=1))

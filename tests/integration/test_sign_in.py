@@ -6,7 +6,7 @@ from pathlib import Path
 import jwt
 import pytest
 
-from airflow_partnercenter.api.retrying import RetryPolicy
+from airflow_partnercenter.api.wire.retrying import RetryPolicy
 from airflow_partnercenter.emulator import Answer, Emulator, proofs
 from airflow_partnercenter.exceptions import (
     AccessTokenRefusedError,

@@ -114,7 +114,7 @@ def test_variable_of_a_secrets_backend_is_warned_of(connect: Any, run: Any, monk
 
         @task
         def write() -> str:
-            from airflow_partnercenter.api.token_cache import TokenStoreError
+            from airflow_partnercenter.api.entra.token_cache import TokenStoreError
             from airflow_partnercenter.token_caches import VariableStore
 
             try:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from airflow_partnercenter.api.retrying import RetryPolicy
+from airflow_partnercenter.api.wire.retrying import RetryPolicy
 from airflow_partnercenter.emulator import Answer
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 from airflow_partnercenter.triggers.partner_center import PartnerCenterLicensesTrigger

@@ -231,8 +231,8 @@ def connected(name: str, canaries: Canaries) -> Iterator[Any]:
 
 def show_objects() -> None:
     """Print what a debugger, or a log of an object, would show of everything public that holds secrets."""
-    from airflow_partnercenter.connection import read_connection
-    from airflow_partnercenter.connection_credentials import credentials_of
+    from airflow_partnercenter.connection.credentials import credentials_of
+    from airflow_partnercenter.connection.settings import read_connection
     from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
     from airflow_partnercenter.operators.partner_center import PartnerCenterListLicensesOperator
 
@@ -263,7 +263,7 @@ def main(folder: Path) -> None:
     """Run everything, and leave the secrets and the states of the runs in ``folder``."""
     from airflow.sdk._shared.secrets_masker import reset_secrets_masker
 
-    from airflow_partnercenter.api.retrying import RetryPolicy
+    from airflow_partnercenter.api.wire.retrying import RetryPolicy
     from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 
     canaries, states = Canaries(), {}

@@ -13,7 +13,7 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from airflow_partnercenter.connection_fields import CONNECTION_FIELDS, CONNECTION_NAME
+from airflow_partnercenter.connection.fields import CONNECTION_FIELDS, CONNECTION_NAME
 from airflow_partnercenter.emulator import Emulator
 from airflow_partnercenter.get_provider_info import HTTPS_PORT, port_is_needed_for_test
 from tests.support.airflow_server import AirflowServer

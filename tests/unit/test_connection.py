@@ -5,7 +5,7 @@ import json
 import pytest
 from airflow.providers.common.compat.sdk import Connection
 
-from airflow_partnercenter.connection import CONNECTION_FIELDS, form_fields, read_connection
+from airflow_partnercenter.connection.settings import CONNECTION_FIELDS, form_fields, read_connection
 from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 
@@ -253,7 +253,7 @@ def test_unknown_key_is_warned_about_by_name_and_ignored(logs):
     """A misspelt key is named with those there are; its value is not shown."""
     changed = _connection(tenantid="x", refreshToken="not-shown")
     assert read_connection(changed) == read_connection(_connection())
-    (warning,) = logs.of("airflow_partnercenter.connection", 30)
+    (warning,) = logs.of("airflow_partnercenter.connection.settings", 30)
     assert "tenantid" in warning
     assert "refreshToken" in warning
     assert "tenant_id" in warning

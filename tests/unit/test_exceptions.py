@@ -6,7 +6,7 @@ from copy import copy
 import pytest
 
 from airflow_partnercenter import exceptions
-from airflow_partnercenter.api.retrying import UndecodableBodyError
+from airflow_partnercenter.api.wire.retrying import UndecodableBodyError
 
 # class: (bases within the tree, retriable); house style section 5, design section 2
 TREE = {

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from airflow_partnercenter.api.decoding import RowDecoder
+from airflow_partnercenter.api.pages.decoding import RowDecoder
 from airflow_partnercenter.api.resources import RESOURCES
 from airflow_partnercenter.exceptions import ConfigurationError, ExpectationError
 from airflow_partnercenter.expectations import EXPECTATIONS, ExpectedRows, QualityGate, require

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_partnercenter.api.decoding import RowDecoder
+from airflow_partnercenter.api.pages.decoding import RowDecoder
 from airflow_partnercenter.api.resources import RESOURCES
 from airflow_partnercenter.storage import Destination, SpooledFile
 from tests.support import readers

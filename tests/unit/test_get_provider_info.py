@@ -11,7 +11,7 @@ from importlib.resources import files
 import jsonschema
 import pytest
 
-from airflow_partnercenter.connection import CONNECTION_FIELDS
+from airflow_partnercenter.connection.settings import CONNECTION_FIELDS
 from airflow_partnercenter.get_provider_info import get_provider_info
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 

@@ -97,7 +97,7 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
     assert set(loaded) & (HEAVY | {"airflow"}) == set()
 
 
-@pytest.mark.parametrize("module", ["client", "auth", "network", "retrying"])
+@pytest.mark.parametrize("module", ["client", "entra.auth", "wire.network", "wire.retrying"])
 def test_api_client_needs_no_airflow_and_no_pandas(module):
     """The client works in a plain script."""
     loaded = _run(

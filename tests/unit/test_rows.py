@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pyarrow as pa
 import pytest
 
-from airflow_partnercenter.api.decoding import RowDecoder
+from airflow_partnercenter.api.pages.decoding import RowDecoder
 from airflow_partnercenter.api.resources import RESOURCES
 from airflow_partnercenter.rows import time_text, to_rows, with_text_times
 

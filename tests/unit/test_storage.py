@@ -14,7 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from airflow_partnercenter.api.decoding import RowDecoder
+from airflow_partnercenter.api.pages.decoding import RowDecoder
 from airflow_partnercenter.api.resources import RESOURCES
 from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError, TransportError
 from airflow_partnercenter.rows import to_rows

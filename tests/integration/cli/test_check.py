@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_partnercenter.api.faults import Answer as FaultAnswer
-from airflow_partnercenter.api.faults import error_for
-from airflow_partnercenter.api.refusals import refusal
+from airflow_partnercenter.api.entra.refusals import refusal
+from airflow_partnercenter.api.wire.faults import Answer as FaultAnswer
+from airflow_partnercenter.api.wire.faults import error_for
 from airflow_partnercenter.cli.responsible import who_must_act
 from airflow_partnercenter.emulator import Answer
 from tests.integration.cli.test_login import with_claims

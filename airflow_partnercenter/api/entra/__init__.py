@@ -1,0 +1,1 @@
+"""Sign-in at Microsoft Entra ID: credentials become access tokens, through MSAL."""

@@ -1,0 +1,1 @@
+"""Many requests become one complete result: ids, pace, pages in order, and the proof that nothing is missing."""

@@ -1,0 +1,111 @@
+"""The proof that a result is complete: counts, keys and dates across the pages of one read.
+
+What ``TotalCount`` means is undocumented: the rows of the whole result, or those of the page. Either reading is
+accepted, if all pages bear it out; if neither holds, the rows do not add up.
+
+A read in parallel, by ``top`` and ``skip``, relies on an order that the service does not promise: there every doubt
+ends the read, and the caller reads again by the service's own links. In a sequential read a key that the service
+repeats is data, as rows carry no subscription ID. Data that are replaced while they are read are a doubt in both; in a
+second read, where the doubt may have been about data that are so, only counts and links decide.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from airflow_partnercenter.api.pages.envelope import Page
+from airflow_partnercenter.api.reading.ledgers import DateLedger, KeyLedger
+from airflow_partnercenter.api.resources import Resource
+from airflow_partnercenter.exceptions import IncompleteResultError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What ends a read, beside counts and links that do not add up.
+
+    :param repeated_keys: a key that comes on two pages.
+    :param new_dates: a service whose processed date changes between two pages.
+    """
+
+    repeated_keys: bool
+    new_dates: bool
+
+
+class Proof:
+    """Watches the pages of one read, in order.
+
+    :param resource: what is read.
+    :param group_by: API field names that rows are aggregated by, if any; they are the key then.
+    :param doubts: what else ends the read.
+    :param parallel: whether pages are fetched by ``skip``, which relies on a total of the whole.
+    """
+
+    def __init__(self, resource: Resource, group_by: Sequence[str], doubts: Doubts, *, parallel: bool = False) -> None:
+        self.row_count = 0
+        self._resource = resource
+        self._key = [field.column for field in resource.fields if field.wire in group_by] or list(resource.key)
+        self._doubts = doubts
+        self._parallel = parallel
+        self._totals: list[tuple[int, int]] = []
+        self._keys = KeyLedger(self._key)
+        self._dates = DateLedger(resource)
+        self._repetition_named = False
+
+    def add(self, page: Page[pa.RecordBatch]) -> None:
+        """Take the next page into account.
+
+        :raises IncompleteResultError: a doubt.
+        """
+        rows = page.rows
+        if page.stated_total is not None:
+            self._totals.append((page.stated_total, len(rows)))
+        repeated = self._keys.add(rows, across_pages_only=self._doubts.repeated_keys)
+        if repeated is not None:
+            self._meet_repetition(rows, repeated)
+        if self._doubts.new_dates and (moved := self._dates.add(rows)):
+            raise self.doubt(f"data processed at {moved} appeared in the middle of the read")
+        self.row_count += len(rows)
+        most = max((total for total, _ in self._totals), default=self.row_count)
+        if self.row_count > most and not self._each_page_is_total():
+            raise self.doubt(
+                f"a total of {most:,} rows was stated but {self.row_count:,} were served and more may come"
+            )
+
+    def conclude(self) -> None:
+        """Compare the rows with what the pages state.
+
+        :raises IncompleteResultError: they do not add up.
+        """
+        of_the_whole = {total for total, _ in self._totals} <= {self.row_count}
+        if not of_the_whole and not self._each_page_is_total():
+            totals = ", ".join(f"{total:,}" for total in sorted({total for total, _ in self._totals}))
+            raise self.doubt(f"a total of {totals} rows was stated but {self.row_count:,} were served")
+
+    def doubt(self, what: str) -> IncompleteResultError:
+        """Return the error that says what does not add up."""
+        return IncompleteResultError(
+            f"{self._resource.name} does not add up: {what}. The data may be changing at this moment."
+        )
+
+    def _each_page_is_total(self) -> bool:
+        """Return whether ``TotalCount`` counts the rows of its page."""
+        return not self._parallel and all(total == rows for total, rows in self._totals)
+
+    def _meet_repetition(self, rows: pa.RecordBatch, position: int) -> None:
+        row = rows.slice(position, 1).to_pylist()[0]
+        key = ", ".join(f"{name}={row[name]!r}" for name in self._key)
+        if self._doubts.repeated_keys:
+            raise self.doubt(
+                f"the row with {key} came on two pages (if the service repeats it, max_parallel_requests=1 reads it)"
+            )
+        if not self._repetition_named:
+            self._repetition_named = True
+            logger.warning(
+                "%s repeats keys, which is kept as served (rows carry no subscription ID); the first is %s",
+                self._resource.name,
+                key,
+            )

@@ -1,0 +1,121 @@
+"""Patience: what is tried again, how often, and when it ends."""
+
+import time
+
+import pytest
+
+from airflow_partnercenter.api.wire.retrying import RetryPolicy, UndecodableBodyError
+from airflow_partnercenter.exceptions import (
+    ApiError,
+    AuthenticationError,
+    ConfigurationError,
+    IncompleteResultError,
+    ResponseFormatError,
+    ServiceError,
+    ThrottledError,
+    TokenServiceError,
+    TransportError,
+)
+
+
+class _Attempts:
+    """Fails in the given ways, then succeeds."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.count = 0
+
+    def __call__(self) -> str:
+        self.count += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return "done"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [TransportError("x"), ServiceError("x"), ThrottledError("x"), TokenServiceError("x"), UndecodableBodyError("x")],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_may_heal_is_tried_again(error):
+    """One failure that may heal costs one more attempt."""
+    attempts = _Attempts(error)
+    assert RetryPolicy(attempts=3, total_seconds=5).call(attempts) == "done"
+    assert attempts.count == 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ApiError("x"),
+        AuthenticationError("x"),
+        ConfigurationError("x"),
+        ResponseFormatError("x"),
+        ValueError("x"),
+        KeyboardInterrupt(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_cannot_heal_stops_at_once(error):
+    """A failure that no waiting mends is raised after one attempt."""
+    attempts = _Attempts(error)
+    with pytest.raises(type(error)):
+        RetryPolicy(attempts=3, total_seconds=5).call(attempts)
+    assert attempts.count == 1
+
+
+def test_attempts_are_bounded_and_the_last_error_is_raised():
+    """After the last attempt its own error comes out, not one of the retry library."""
+    errors = [ServiceError(str(number)) for number in range(5)]
+    attempts = _Attempts(*errors)
+    with pytest.raises(ServiceError, match="1"):
+        RetryPolicy(attempts=2, total_seconds=5).call(attempts)
+    assert attempts.count == 2
+
+
+def test_asked_wait_is_not_undercut():
+    """The wait the service asked for is kept to, and not much more."""
+    attempts = _Attempts(ThrottledError("x", retry_after_seconds=0.4))
+    start = time.monotonic()
+    RetryPolicy(attempts=2, total_seconds=5).call(attempts)
+    assert 0.4 <= time.monotonic() - start < 1.5
+
+
+@pytest.mark.parametrize("kind", [ThrottledError, ServiceError, TokenServiceError])
+def test_wait_beyond_the_deadline_is_raised_at_once(kind):
+    """A wait longer than our patience frees the worker at once, and says how long to stay away."""
+    attempts = _Attempts(kind("x", retry_after_seconds=3600))
+    start = time.monotonic()
+    with pytest.raises(kind) as caught:
+        RetryPolicy(attempts=5, total_seconds=300).call(attempts)
+    assert caught.value.retry_after_seconds == 3600
+    assert attempts.count == 1
+    assert time.monotonic() - start < 1
+
+
+def test_each_wait_is_logged_with_its_reason(logs):
+    """A reader of the task log sees why it takes long."""
+    RetryPolicy(attempts=2, total_seconds=5).call(_Attempts(ServiceError("the reason [MS-CorrelationId c-1]")))
+    (line,) = logs.of("airflow_partnercenter")
+    assert "the reason" in line
+    assert "1" in line
+
+
+def test_incomplete_result_is_not_a_matter_of_one_request():
+    """Rows that do not add up are read again as a whole, not request by request."""
+    assert IncompleteResultError.retriable
+
+
+def test_back_off_is_as_short_as_the_caller_says():
+    """Tests with many retries wait hardly at all; the default stays at half a second."""
+    waits = []
+    policy = RetryPolicy(attempts=4, total_seconds=5, back_off_seconds=0.001)
+    with pytest.raises(TransportError):
+        policy.call(_raise_transport, on_wait=lambda seconds, _: waits.append(seconds))
+    assert len(waits) == 3
+    assert max(waits) <= 0.004
+    assert RetryPolicy().back_off_seconds == 0.5
+
+
+def _raise_transport():
+    raise TransportError("no answer")
