@@ -75,7 +75,7 @@ class TaskLineage:
         """Keep what was written.
 
         :param described: what the storage operator returns.
-        :param filesystem: fsspec's, which knows the storage account of Azure.
+        :param filesystem: fsspec's, which knows the storage account of Azure; None for a local file.
         """
         namespace, name = FileLocation.of(described["uri"]).openlineage_name(filesystem)
         sizes = {"rowCount": described["row_count"], "size": described["byte_count"], "fileCount": 1}

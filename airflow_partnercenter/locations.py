@@ -52,7 +52,7 @@ class FileLocation:
     def openlineage_name(self, filesystem: Any) -> tuple[str, str]:
         """Return the file's namespace and name as an OpenLineage dataset.
 
-        :param filesystem: fsspec's, which knows the storage account of Azure.
+        :param filesystem: fsspec's, which knows the storage account of Azure; None for a local file.
 
         Source: https://openlineage.io/docs/spec/naming (read 2026-11-25)
         """
@@ -66,7 +66,8 @@ class FileLocation:
     def web_address(self, filesystem: Any) -> str | None:
         """Return where a person finds the file in a browser, or None: local files and private stores have no such page.
 
-        :param filesystem: fsspec's, which knows endpoint, region and account. No key and no signature of it is used.
+        :param filesystem: fsspec's, which knows endpoint, region and account; None for a local file. No key and no
+            signature of it is used.
         """
         address = {"s3": self._in_aws, "gs": self._in_google_cloud, "abfs": self._in_azure}.get(self.scheme)
         return address(filesystem) if address else None

@@ -16,7 +16,7 @@ from airflow_partnercenter.lineage import TaskLineage, report_output
 from airflow_partnercenter.links.partner_center import FILE_ADDRESS_KEY, FileLink
 from airflow_partnercenter.locations import FileLocation
 from airflow_partnercenter.operators.base import PartnerCenterLicensesOperator
-from airflow_partnercenter.storage import PROCESSED_DATE, Destination, SpooledFile, open_path
+from airflow_partnercenter.storage import PROCESSED_DATE, Destination, SpooledFile, filesystem_of, open_path
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
@@ -194,11 +194,12 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
     def _announce(self, context: "Context", described: dict[str, Any]) -> None:
         """Tell Airflow and OpenLineage what was written, and leave the file's web address for its link."""
         path, location = open_path(described["uri"]), FileLocation.of(described["uri"])
+        filesystem = filesystem_of(path)
         add_events(context, self.outlets, described, partitioned=self.partition_asset_events)
         report_output(path, location.asset_uri)
         if self._lineage:
-            self._lineage.note_file(described, path.fs)
-        self.file_web_address = location.web_address(path.fs)
+            self._lineage.note_file(described, filesystem)
+        self.file_web_address = location.web_address(filesystem)
         if self.file_web_address and "ti" in context:
             context["ti"].xcom_push(key=FILE_ADDRESS_KEY, value=self.file_web_address)
 

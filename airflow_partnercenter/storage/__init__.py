@@ -5,8 +5,16 @@ commits what was written so far, also when an exception is the reason for closin
 """
 
 from airflow_partnercenter.storage.destinations import PROCESSED_DATE, Destination
-from airflow_partnercenter.storage.paths import open_path
+from airflow_partnercenter.storage.paths import filesystem_of, open_path
 from airflow_partnercenter.storage.snapshots import read_snapshots
 from airflow_partnercenter.storage.spool import SpooledFile, write_whole
 
-__all__ = ["PROCESSED_DATE", "Destination", "SpooledFile", "open_path", "read_snapshots", "write_whole"]
+__all__ = [
+    "PROCESSED_DATE",
+    "Destination",
+    "SpooledFile",
+    "filesystem_of",
+    "open_path",
+    "read_snapshots",
+    "write_whole",
+]

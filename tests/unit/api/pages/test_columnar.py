@@ -169,7 +169,7 @@ page = decoder.decode(body)
 proof.add(page); proof.conclude()
 assert to_rows(page.rows)[0]["processed_date_time"] == "2026-11-19T00:00:00.000000Z"
 for name in WRITERS:
-    writer = WRITERS[name](io.BytesIO(), decoder.schema); writer.write(page.rows); writer.close()
+    writer = WRITERS[name](io.BytesIO(), decoder.schema, {{}}); writer.write(page.rows); writer.close()
 assert "pandas" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
