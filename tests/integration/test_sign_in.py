@@ -362,3 +362,16 @@ def test_no_secret_of_any_credential_is_logged_or_shown(emulator, connect, logs,
     assert bearers
     for secret in filter(None, [*secrets, *assertions, *bearers, *key]):
         assert secret not in shown
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["PKCS 8", "OpenSSL"])
+def test_airflows_masker_knows_the_key_line_by_line(entra, connect, old):
+    """Airflow does not know that ``certificate`` is secret; a text that quotes a part of the key is masked too."""
+    from airflow.providers.common.compat.sdk import redact
+
+    given = key_pem(old=old)
+    connect(entra, password=None, certificate=given + CERTIFICATE_PEM)
+    _Hook().get_conn()
+    for line in {*given.splitlines(), *key_pem().splitlines()}:
+        if len(line) >= 20 and "-----" not in line:
+            assert line not in str(redact(f"it says {line} there"))
