@@ -5,7 +5,7 @@ import inspect
 import json
 import sys
 import types
-from importlib.metadata import entry_points
+from importlib.metadata import PackageNotFoundError, entry_points
 from importlib.resources import files
 
 import jsonschema
@@ -121,3 +121,22 @@ def test_airflow_2_field_behaviour_is_the_same_as_in_the_metadata():
     """Hidden and relabelled fields agree between the two Airflows."""
     behaviour = {name.replace("_", "-"): value for name, value in PartnerCenterHook.get_ui_field_behaviour().items()}
     assert behaviour == _connection_type()["ui-field-behaviour"]
+
+
+@pytest.mark.parametrize(("installed", "shown"), [("3.3.0", False), ("3.3.1", True), ("3.3.2", True), ("3.3.3", False)])
+def test_port_is_shown_where_the_test_button_needs_it(monkeypatch, installed, shown):
+    """Airflow 3.3.1 and 3.3.2 answer 400 for a connection without a port; no other version gets the field."""
+    monkeypatch.setattr("airflow_partnercenter.get_provider_info.version", lambda _: installed)
+    behaviour = _connection_type()["ui-field-behaviour"]
+    assert ("port" not in behaviour["hidden-fields"]) is shown
+    assert ("443" in behaviour["relabeling"].get("port", "")) is shown
+
+
+def test_airflow_2_hides_the_port(monkeypatch):
+    """Its distribution has another name."""
+
+    def absent(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("airflow_partnercenter.get_provider_info.version", absent)
+    assert "port" in _connection_type()["ui-field-behaviour"]["hidden-fields"]
