@@ -6,6 +6,7 @@ The text formats hold the rows and nothing else, so that the same rows are the s
 import struct
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -15,12 +16,13 @@ _ROWS_PER_GROUP = 100_000
 #: Before the keys of what a Parquet file says of itself.
 _KEY_PREFIX = "partner_center."
 _CSV_ROWS_AT_ONCE = 10_000
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Writer(Protocol):
     """Writes batches to a stream in one format."""
 
-    def __init__(self, stream: IO[bytes], schema: "pa.Schema", description: Mapping[str, str]) -> None: ...
+    def __init__(self, stream: IO[bytes], schema: "pa.Schema", description: Mapping[str, str] = _NOTHING) -> None: ...
 
     def write(self, batch: "pa.RecordBatch") -> None:
         """Add rows."""
@@ -35,7 +37,7 @@ class _ParquetWriter:
     The description and the row count are in the key-value metadata of the file, as ``partner_center.…``.
     """
 
-    def __init__(self, stream: IO[bytes], schema: "pa.Schema", description: Mapping[str, str]) -> None:
+    def __init__(self, stream: IO[bytes], schema: "pa.Schema", description: Mapping[str, str] = _NOTHING) -> None:
         import pyarrow.parquet as pq
 
         self._schema = schema.with_metadata({_KEY_PREFIX + key: value for key, value in description.items()})
@@ -70,7 +72,7 @@ class _ParquetWriter:
 class _CsvWriter:
     """CSV by RFC 4180: UTF-8, a header, CRLF; every text is quoted and a null bare, so that null and empty differ."""
 
-    def __init__(self, stream: IO[bytes], schema: "pa.Schema", description: Mapping[str, str]) -> None:
+    def __init__(self, stream: IO[bytes], schema: "pa.Schema", description: Mapping[str, str] = _NOTHING) -> None:
         self._stream = stream
         stream.write(",".join(f'"{name}"' for name in schema.names).encode() + b"\r\n")
 
@@ -85,7 +87,7 @@ class _CsvWriter:
 class _JsonLinesWriter:
     """JSON Lines: one object a line, as :meth:`PartnerCenterHook.list_licenses` returns them."""
 
-    def __init__(self, stream: IO[bytes], schema: "pa.Schema", description: Mapping[str, str]) -> None:
+    def __init__(self, stream: IO[bytes], schema: "pa.Schema", description: Mapping[str, str] = _NOTHING) -> None:
         self._stream = stream
 
     def write(self, batch: "pa.RecordBatch") -> None:
@@ -98,7 +100,7 @@ class _JsonLinesWriter:
 class _JsonWriter:
     """One JSON array, a row a line."""
 
-    def __init__(self, stream: IO[bytes], schema: "pa.Schema", description: Mapping[str, str]) -> None:
+    def __init__(self, stream: IO[bytes], schema: "pa.Schema", description: Mapping[str, str] = _NOTHING) -> None:
         self._stream = stream
         self._before_next = b"[\n"
 
