@@ -9,36 +9,21 @@ import contextvars
 import logging
 import math
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from airflow.providers.common.compat.connection import get_async_connection
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
-
-from airflow_partnercenter.connection.settings import read_connection
 from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError, TransportError
-from airflow_partnercenter.hooks.partner_center import (
-    PartnerCenterHook,
-    _mask_secret,
-    build_client,
-    no_such_connection,
-)
 
 if TYPE_CHECKING:
     from airflow_partnercenter.api.client import PartnerCenterClient
     from airflow_partnercenter.api.freshness import ProcessedDates, ProcessedDatesReader
     from airflow_partnercenter.connection.settings import ConnectionSettings
+    from airflow_partnercenter.triggers.sharing import Polls
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
-#: Looks under way at once in one triggerer, in threads of our own, as others need those of the event loop. They wait
-#: for the network most of the time; more of them would only keep the loop from Python's lock.
-_THREADS = 4
 _WOKEN_AT_ONCE = 25
 #: How long a poll that nobody waits for is remembered, so that who comes back does not ask too soon.
 _REMEMBERED_SECONDS = 3600.0
@@ -258,97 +243,9 @@ class Asker:
             self._reader.give_up()
 
 
-class Polls:
-    """The polls of one event loop, and one client for each set of credentials among them."""
-
-    def __init__(self) -> None:
-        self._polls: dict[tuple[ConnectionSettings, Watched], Poll] = {}
-        self._clients: dict[ConnectionSettings, PartnerCenterClient] = {}
-        self._settings: dict[str, tuple[float, ConnectionSettings]] = {}
-        self._reading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._secrets: list[str] = []
-        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="partner_center_poll")
-
-    def waiter(
-        self, settings: "ConnectionSettings", watched: Watched, conn_id: str, interval: float, *, every_group: bool
-    ) -> Waiter:
-        """Return a place at the poll for this, whether there is one already or not."""
-        self._forget()
-        key = (settings, watched)
-        if key not in self._polls:
-            self._polls[key] = Poll(settings, watched, self)
-        return Waiter(self._polls[key], conn_id, interval, every_group=every_group)
-
-    async def read_settings(self, conn_id: str, *, no_older_than: float = 0.0) -> "ConnectionSettings":
-        """Return the settings of a connection as it is now, or was some seconds ago.
-
-        :raises ConfigurationError: there is no such connection, or it cannot work as written.
-        :raises TransportError: Airflow did not answer.
-        """
-        async with self._reading[conn_id]:
-            # Taken out, so that a connection that has vanished leaves nothing behind.
-            read_at, settings = self._settings.pop(conn_id, (-math.inf, None))
-            if settings is None or time.monotonic() - read_at >= no_older_than:
-                read_at, settings = time.monotonic(), await self._read_settings(conn_id)
-            self._settings[conn_id] = read_at, settings
-            return settings
-
-    async def _read_settings(self, conn_id: str) -> "ConnectionSettings":
-        try:
-            connection = await get_async_connection(conn_id)
-        except AirflowNotFoundException:
-            raise no_such_connection(conn_id) from None
-        except Exception as error:
-            raise TransportError(f"Airflow did not give connection {conn_id!r}: {type(error).__name__}.") from error
-        return read_connection(connection)
-
-    async def in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Return what ``work`` returns in a thread; secrets it has met are masked after it."""
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
-        finally:
-            await self._mask_secrets()
-
-    def client_of(self, settings: "ConnectionSettings") -> "PartnerCenterClient":
-        """Return the client for these credentials, the same one to all polls, so that they share its token."""
-        if settings not in self._clients:
-            # Two threads may build it at once; one of the two is kept.
-            client = build_client(settings, patient=True, retry=PartnerCenterHook.retry, on_secret=self._secrets.append)
-            self._clients.setdefault(settings, client)
-        return self._clients[settings]
-
-    async def _mask_secrets(self) -> None:
-        """Tell Airflow's masker. From a thread its call to the supervisor would meet another event loop."""
-        from asgiref.sync import sync_to_async
-
-        while self._secrets:
-            await sync_to_async(_mask_secret())(self._secrets.pop())
-
-    def _forget(self) -> None:
-        """Let go of polls that nobody came back to, and of their clients."""
-        for key in [key for key, poll in self._polls.items() if poll.is_forgotten]:
-            del self._polls[key]
-        for settings in self._clients.keys() - {settings for settings, _ in self._polls}:
-            self._clients.pop(settings).close()
-
-
 async def _wait(event: asyncio.Event, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
             await event.wait()
     except TimeoutError:
         pass
-
-
-# What the triggers of a triggerer share is one per process by its nature, and belongs to the loop they run on.
-_POLLS: "dict[asyncio.AbstractEventLoop, Polls]" = {}
-
-
-def polls_of_this_loop() -> Polls:
-    """Return the polls of the running event loop; those of loops that have ended are dropped."""
-    for ended in [loop for loop in _POLLS if loop.is_closed()]:
-        del _POLLS[ended]
-    loop = asyncio.get_running_loop()
-    if loop not in _POLLS:
-        _POLLS[loop] = Polls()
-    return _POLLS[loop]

