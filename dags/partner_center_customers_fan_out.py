@@ -121,7 +121,7 @@ with DAG(
         map_index_template="{{ task.destination.rpartition('/')[2] }}",
     ).expand_kwargs(batches.map(batch_arguments))
 
-    @task
+    @task(multiple_outputs=False)  # one XCom; each key its own one fails on Airflow 3.0 where a value is None
     def report_customers(batches: list[dict], files: list[dict]) -> dict:
         """Check that every customer is in exactly one file; write the table and the page."""
         import pandas as pd
