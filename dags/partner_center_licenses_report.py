@@ -64,20 +64,21 @@ with DAG(
         ),
     },
 ):
-    # The older resources have been seen empty since 2021, and usage lags: the report does without them then.
-    snapshots = [
+    commercial = PartnerCenterLicensesToObjectStorageOperator(
+        task_id="store_licenses_deployment",
+        resource="licenses_deployment",
+        destination="{{ params.lake }}/licenses_deployment/{processed_date}.parquet",
+        on_empty="fail",
+    )
+    # The older resource has been seen empty since 2021: the report does without it then.
+    others = [
         PartnerCenterLicensesToObjectStorageOperator(
             task_id=f"store_{resource}",
             resource=resource,
             destination=f"{{{{ params.lake }}}}/{resource}/{{processed_date}}.parquet",
-            on_empty="fail" if resource == "licenses_deployment" else "skip",
+            on_empty="skip",
         )
-        for resource in (
-            "licenses_deployment",
-            "licenses_usage",
-            "partner_licenses_deployment",
-            "partner_licenses_usage",
-        )
+        for resource in ("licenses_usage", "partner_licenses_deployment", "partner_licenses_usage")
     ]
 
     @task(trigger_rule="none_failed")
@@ -123,5 +124,5 @@ with DAG(
         return f"{report['fall_count']} fell; the report is {report['uri']}"
 
     summary = write_report("{{ params.lake }}")
-    snapshots >> summary
+    [commercial, *others] >> summary
     alert(summary)
