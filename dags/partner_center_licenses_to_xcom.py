@@ -25,4 +25,4 @@ with DAG("partner_center_licenses_to_xcom", schedule="@daily", start_date=dateti
 # [END readme]
 
 dag.doc_md = __doc__
-dag.tags.add("partner_center")
+dag.tags = type(dag.tags)(["partner_center"])  # a list in Airflow 2, a set in Airflow 3

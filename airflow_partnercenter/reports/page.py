@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 BARS = 10
 ROWS = 25
 NAMES = 10
+#: A service further behind the newest one is told; two to ten days between services are what Microsoft shows.
+LATE_DAYS = 10
 PACKAGE = "airflow_partnercenter.reports"
 SPARE = ("licenses_to_activate", "licenses_over_deployed")
 
@@ -97,7 +99,7 @@ def _customers(report: "LicenseReport") -> dict[str, Any]:
 def _quality(quality: "DataQuality") -> dict[str, Any]:
     """Return the data quality."""
     frames = ("sources", "dates", "gaps", "late_channels", "customers_without_counts", "customers_without_usage")
-    return {"quality": quality, "names_shown": NAMES} | {
+    return {"quality": quality, "names_shown": NAMES, "late_days": LATE_DAYS} | {
         name: formats.records(getattr(quality, name)) for name in frames
     }
 

@@ -15,8 +15,9 @@ class DataQuality:
 
     ``sources`` has a row per resource: its snapshots (``snapshot_count``, names ``first`` and ``last``) and rows.
     ``dates`` has a row per resource and service: the dates compared, how many dates the snapshots hold, and the
-    rows of the latest one. ``gaps`` has a row (resource, service_code, after, before, days) for each pause between
-    two processed dates that is longer than usual for its service; ``late_channels`` a row (service_code, channel,
+    rows of the latest one, and ``days_behind`` the service processed last.
+    ``gaps`` has a row (resource, service_code, after, before, days) for each pause between two processed dates that is
+    longer than usual for its service; ``late_channels`` a row (service_code, channel,
     processed_date) for each channel that its service's latest date does not hold. ``customers_without_counts`` are
     those (customer_tenant_id, customer_name) whose newest rows hold no pair of counts at all,
     ``customers_without_usage`` those with seats sold but no row in the usage snapshots; without those, none.
@@ -43,15 +44,13 @@ def data_quality(
     """Describe the snapshots; rows without counts are those of each service's latest date."""
     now = deployment.now
     licenses = sources["licenses_deployment"].rows
+    parts = [
+        _dates("licenses_deployment", licenses, deployment, "deployment_base"),
+        _dates("licenses_usage", sources["licenses_usage"].rows, usage, "usage_base"),
+    ]
     return DataQuality(
         sources=_sources(sources),
-        dates=pd.concat(
-            [
-                _dates("licenses_deployment", licenses, deployment, "deployment_base"),
-                _dates("licenses_usage", sources["licenses_usage"].rows, usage, "usage_base"),
-            ],
-            ignore_index=True,
-        ),
+        dates=pd.concat(parts, ignore_index=True),
         gaps=pd.concat(
             [gaps(sources[name].rows).assign(resource=name) for name in ("licenses_deployment", "licenses_usage")],
             ignore_index=True,
@@ -106,7 +105,8 @@ def _dates(resource: str, rows: pd.DataFrame, found: Periods, base: str) -> pd.D
             "rows_without_counts": now.size() - now.count(),
         }
     )
-    return table.rename_axis("service_code").reset_index().assign(resource=resource)
+    behind = (table["processed_date"].max() - table["processed_date"]).dt.days.astype("Int64")
+    return table.assign(days_behind=behind).rename_axis("service_code").reset_index().assign(resource=resource)
 
 
 def _without_usage(by_customer: pd.DataFrame, usage: pd.DataFrame) -> pd.DataFrame:

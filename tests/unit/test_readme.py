@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import textwrap
 import zipfile
 from collections.abc import Iterator
 from datetime import date
@@ -129,13 +128,3 @@ def test_resources_page_lists_the_declared_fields() -> None:
         section = page.split(f"## `{name}`", 1)[1].split("\n## ", 1)[0]
         rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| ([\w ]+) \|$", section, re.MULTILINE)
         assert rows == [(field.column, field.wire, field.kind.value) for field in resource.fields]
-
-
-def test_report_page_example_runs() -> None:
-    """The example of docs/report.md makes a page from one row."""
-    [code] = re.findall(
-        r"^```python\n(.*?)^```$", (REPOSITORY / "docs" / "report.md").read_text(), re.MULTILINE | re.DOTALL
-    )
-    names: dict[str, object] = {}
-    exec(textwrap.dedent(code), names)  # noqa: S102 - our own page
-    assert "TEST COMPANY" in str(names["page"])

@@ -165,6 +165,22 @@ def test_gaps_and_late_channels_are_named() -> None:
     assert quality.late_channels["channel"].tolist() == ["direct"]
 
 
+def test_a_service_left_behind_is_told() -> None:
+    """Where a service is no longer processed, its old numbers still count, and the page says of what day they are."""
+    crm = {"service_code": "crm", "service_name": "Microsoft Dynamics"}
+    files = {
+        days: build(
+            [license_row(**crm, processed_date_time=LAST_DAY - timedelta(days=days))],
+            [license_row(processed_date_time=LAST_DAY)],
+        )
+        for days in (10, 11)
+    }
+    assert files[11].quality.dates["days_behind"].tolist() == [11, 0]
+    told = "was last processed 11 days before the newest service: its numbers are those of 10 Nov 2026."
+    assert told in files[11].to_html()
+    assert "before the newest service" not in files[10].to_html()
+
+
 def test_legacy_percents_stay_as_served() -> None:
     """Percents are neither rescaled nor clamped; the newest file's date counts, the change is to the date before."""
     report = build_license_report(
