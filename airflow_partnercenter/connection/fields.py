@@ -11,6 +11,8 @@ CONNECTION_TYPE = "partner_center"
 CONNECTION_NAME = "Microsoft Partner Center"
 
 _DEFAULT_TIMEOUT_SECONDS = 180
+_DEFAULT_PATIENCE_SECONDS = 300
+_DEFAULT_LARGEST_MEGABYTES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,21 @@ CONNECTION_FIELDS = (
         "Request timeout (seconds)",
         "For one whole answer. Partner Center can be slow.",
         default=_DEFAULT_TIMEOUT_SECONDS,
+        whole_number=True,
+    ),
+    ConnectionField(
+        "retry_total_seconds",
+        "Patience (seconds)",
+        "For how long a request is tried again, waits that Partner Center asks for included. Longer waits are left to "
+        "the task's own retries.",
+        default=_DEFAULT_PATIENCE_SECONDS,
+        whole_number=True,
+    ),
+    ConnectionField(
+        "max_response_megabytes",
+        "Largest answer (MB)",
+        "Decompressed; what is larger is refused. A full page of 10 000 rows has 3 to 5 MB.",
+        default=_DEFAULT_LARGEST_MEGABYTES,
         whole_number=True,
     ),
 )

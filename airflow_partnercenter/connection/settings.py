@@ -65,6 +65,8 @@ class ConnectionSettings:
     locale: str
     application_name: str | None
     request_timeout_seconds: int
+    retry_total_seconds: int
+    max_response_megabytes: int
 
 
 def read_connection(connection: "Connection") -> ConnectionSettings:
@@ -104,6 +106,8 @@ def read_connection(connection: "Connection") -> ConnectionSettings:
         locale=values.header(given["locale"], "locale", conn_id) or "",
         application_name=values.header(given["application_name"], "application_name", conn_id),
         request_timeout_seconds=given["request_timeout_seconds"],
+        retry_total_seconds=given["retry_total_seconds"],
+        max_response_megabytes=given["max_response_megabytes"],
     )
 
 

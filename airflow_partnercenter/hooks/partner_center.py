@@ -51,7 +51,7 @@ class PartnerCenterHook(BaseHook):
     default_conn_name = "partner_center_default"
     conn_type = CONNECTION_TYPE
     hook_name = CONNECTION_NAME
-    #: Patience of all reads, for a subclass that wants another; None is the client's own default.
+    #: Patience of all reads, for a subclass that wants another; None goes by the connection's ``retry_total_seconds``.
     retry: "RetryPolicy | None" = None
 
     def __init__(self, partner_center_conn_id: str = default_conn_name, **kwargs: Any) -> None:
@@ -246,8 +246,9 @@ def build_client(
             ca_bundle=settings.ca_bundle,
             proxy=settings.proxy,
             request_timeout_seconds=timeout if patient else min(timeout, _TEST_REQUEST_SECONDS),
+            max_response_bytes=settings.max_response_megabytes << 20,
         ),
-        retry=retry or _retry(patient=patient),
+        retry=retry or _retry(settings, patient=patient),
         locale=settings.locale,
         application_name=settings.application_name,
         on_secret=mask_secret,
@@ -256,10 +257,12 @@ def build_client(
     )
 
 
-def _retry(*, patient: bool) -> "RetryPolicy":
+def _retry(settings: "ConnectionSettings", *, patient: bool) -> "RetryPolicy":
     from airflow_partnercenter.api.wire.retrying import RetryPolicy
 
-    return RetryPolicy() if patient else RetryPolicy(attempts=2, total_seconds=_TEST_TOTAL_SECONDS)
+    if patient:
+        return RetryPolicy(total_seconds=settings.retry_total_seconds)
+    return RetryPolicy(attempts=2, total_seconds=_TEST_TOTAL_SECONDS)
 
 
 def _mask_secret() -> "Callable[[str], None]":

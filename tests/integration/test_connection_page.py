@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from airflow.providers.common.compat.sdk import Connection
 
-from airflow_partnercenter.api import faults, refusals
+from airflow_partnercenter.api.entra import refusals
+from airflow_partnercenter.api.wire import faults
 from airflow_partnercenter.api.wire.retrying import RetryPolicy
 from airflow_partnercenter.connection.settings import CONNECTION_FIELDS, read_connection
 from airflow_partnercenter.emulator import Answer

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_partnercenter.emulator import Answer, Emulator
-from airflow_partnercenter.exceptions import ConfigurationError
+from airflow_partnercenter.exceptions import ConfigurationError, ResponseFormatError, ThrottledError
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 from tests.support.documented import ROWS, query_of
 
@@ -51,6 +51,25 @@ def test_frame_has_nullable_types_and_na_where_the_service_left_out(documented, 
     for name in ("service_code", "workload_code"):
         if resource.startswith("customer_") and name in frame:
             assert frame[name].tolist() == [pd.NA] * len(frame)
+
+
+def test_connection_bounds_how_long_a_request_is_tried_again(emulator, connect):
+    """A wait beyond ``retry_total_seconds`` is left to the task's retries: the error says how long it is, at once."""
+    connect(emulator, retry_total_seconds=2)
+    emulator.inject("throttled_sentence", times=100)
+    began = time.monotonic()
+    with pytest.raises(ThrottledError) as caught:
+        PartnerCenterHook().list_licenses("licenses_deployment")
+    assert caught.value.retry_after_seconds
+    assert time.monotonic() - began < 5
+
+
+def test_connection_bounds_the_size_of_an_answer(emulator, connect):
+    """An answer beyond ``max_response_megabytes``, unpacked, is refused instead of filling the worker's memory."""
+    connect(emulator, max_response_megabytes=1)
+    emulator.answer_next(Answer(200, b'{"Value":[' + b" " * (1 << 20) + b'],"TotalCount":0}'))
+    with pytest.raises(ResponseFormatError, match="larger than 1,048,576 bytes"):
+        PartnerCenterHook().list_licenses("licenses_deployment")
 
 
 def test_empty_frame_has_the_same_columns_and_types(emulator, connect):

@@ -203,10 +203,11 @@ def test_text_field_of_another_type_is_refused(name, value):
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, "soon", "1.5", True, False, [30], {}, "10000000000"], ids=repr)
-def test_timeout_must_be_a_whole_number_of_at_least_one(value):
+@pytest.mark.parametrize("name", ["request_timeout_seconds", "retry_total_seconds", "max_response_megabytes"])
+def test_limit_must_be_a_whole_number_of_at_least_one(name, value):
     """Zero, fractions and words are refused by name."""
-    message = _refusal(_connection(request_timeout_seconds=value))
-    assert "request_timeout_seconds" in message
+    message = _refusal(_connection(**{name: value}))
+    assert name in message
     assert "whole number" in message
 
 
