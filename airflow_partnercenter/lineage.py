@@ -38,6 +38,8 @@ def report_output(writer: Any, uri: str) -> None:
 
 
 def _report(method: str, context: Any, uri: str) -> None:
+    if not _is_read():
+        return
     from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 
     try:
@@ -45,6 +47,20 @@ def _report(method: str, context: Any, uri: str) -> None:
         getattr(collector, method)(context=context, uri=uri)
     except Exception as error:  # data must not be lost because somebody's lineage reader fails
         logger.warning("Lineage of %s was not recorded: %s: %s", uri, type(error).__name__, error)
+
+
+def _is_read() -> bool:
+    """Return whether anybody reads hook lineage.
+
+    Airflow asks itself the same before it makes its collector, and where nobody does, makes one that keeps nothing; but
+    for that it imports the assets of all installed providers, at a tenth of a second a task.
+    """
+    try:
+        from airflow.sdk import plugins_manager
+    except ImportError:  # Airflow before 3.2
+        return True
+    readers = getattr(plugins_manager, "get_hook_lineage_readers_plugins", None)
+    return readers is None or bool(readers())
 
 
 class TaskLineage:

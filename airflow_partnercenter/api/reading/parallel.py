@@ -10,14 +10,20 @@ from airflow_partnercenter.api.reading.call import Call
 
 T = TypeVar("T")
 
+#: Threads beside those that wait for the network: a page becomes columns while the next one is on its way.
+_DECODING_THREADS = 2
+
 
 def in_order(tasks: Iterable[Callable[[], T]], workers: int, call: Call) -> Generator[T, None, None]:
     """Yield what the tasks return, in their order; raise the first failure as soon as it happens.
 
-    At most ``workers`` tasks run at once and one more result waits, which bounds memory. If the caller stops early or
-    a task fails, the other tasks are given up: what waits ends at once, and no further attempt is made.
+    At most ``workers`` tasks wait for the network at once, as the call's pace sees to, and two more decode what came;
+    one more result waits, which bounds memory. If the caller stops early or a task fails, the other tasks are given up:
+    what waits ends at once, and no further attempt is made.
     """
     pace = call.pace
+    # One at a time means one after the other.
+    threads = workers + _DECODING_THREADS if workers > 1 else 1
     failure: Future[T] = Future()
 
     def run(task: Callable[[], T]) -> T:
@@ -36,12 +42,12 @@ def in_order(tasks: Iterable[Callable[[], T]], workers: int, call: Call) -> Gene
             failure.result()
         return head.result()
 
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="partner-center")
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="partner-center")
     pending: deque[Future[T]] = deque()
     try:
         for task in tasks:
             pending.append(pool.submit(run, task))
-            if len(pending) > workers:
+            if len(pending) > threads:
                 yield first_result()
         while pending:
             yield first_result()

@@ -88,7 +88,9 @@ class Transport:
         def attempt() -> T:
             try:
                 with pace.request(self._retry.total_seconds):
-                    result = decode(self._attempt(url, call, ids, dict(headers or {})).body)
+                    answer = self._attempt(url, call, ids, dict(headers or {}))
+                # No longer in the way of the next request.
+                result = decode(answer.body)
             except ApiError as error:
                 pace.hold(error.retry_after_seconds or 0.0)
                 if isinstance(error, ThrottledError):

@@ -33,8 +33,8 @@ class _DeadlineStream(io.RawIOBase):
     def __init__(self, stream: io.RawIOBase, sock: socket.socket) -> None:
         self._stream = stream
         self._socket = sock
-        seconds = sock.gettimeout()
-        self._deadline = None if seconds is None else time.monotonic() + seconds
+        self._seconds = sock.gettimeout()
+        self._deadline = None if self._seconds is None else time.monotonic() + self._seconds
 
     def readable(self) -> bool:
         return True
@@ -44,11 +44,14 @@ class _DeadlineStream(io.RawIOBase):
 
         :raises TimeoutError: nothing is left.
         """
-        if self._deadline is not None:
+        if self._deadline is not None and self._seconds is not None:
             left = self._deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError("timed out")
-            self._socket.settimeout(left)
+            # Not before each of a body's thousands of packets, as it is a call to the operating system.
+            if left < 0.9 * self._seconds:
+                self._seconds = left
+                self._socket.settimeout(left)
         return self._stream.readinto(buffer)
 
     def close(self) -> None:
