@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_partnercenter.exceptions import ConfigurationError, ExpectationError
-from airflow_partnercenter.rows import time_text
+from airflow_partnercenter.rows import time_text, utc_time
 
 logger = logging.getLogger(__name__)
 
@@ -168,9 +168,10 @@ class _ProcessedWithinDays(_NumberWatch):
     observed: str | None = None
 
     def watch(self, batch: pa.RecordBatch) -> None:
-        if oldest := pc.min(batch["processed_date_time"]).as_py():
+        oldest = pc.min(batch["processed_date_time"].cast(pa.int64())).as_py()
+        if oldest is not None:
             # Text of equal width: it sorts like the times.
-            self.observed = min(self.observed or "9999", time_text(oldest))
+            self.observed = min(self.observed or "9999", time_text(utc_time(oldest)))
 
     def passed(self) -> bool:
         if not self.observed:

@@ -1,7 +1,7 @@
 """Arrow batches as plain JSON values: the one form of a row, and of a time, outside Arrow and Parquet."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -9,6 +9,8 @@ import pyarrow.compute as pc
 
 #: Column that keeps, as JSON text, what the service sent and we do not know.
 ADDITIONAL_FIELDS = "additional_fields"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def with_text_times(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -42,6 +44,14 @@ def to_snake_case(value: Any) -> Any:
 def snake_case(name: str) -> str:
     """Return a camelCase name in snake_case."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def utc_time(microseconds: int) -> datetime:
+    """Return the time that lies so many microseconds after 1970, as Arrow keeps it.
+
+    For times cast to numbers: to hand out a time itself, pyarrow imports pandas where it is installed.
+    """
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def time_text(value: datetime) -> str:

@@ -104,7 +104,7 @@ def client_of(emulator: Emulator, **changes: Any) -> PartnerCenterClient:
     network = {"ca_bundle": emulator.ca_bundle, "request_timeout_seconds": 5}
     for place in (credentials, network):
         place.update({name: changes.pop(name) for name in place.keys() & changes.keys()})
-    network |= {name: changes.pop(name) for name in {"proxy"} & changes.keys()}
+    network |= {name: changes.pop(name) for name in {"proxy", "max_response_bytes"} & changes.keys()}
     arguments = {"base_url": emulator.base_url, "authority": emulator.authority, "retry": IMPATIENT} | changes
     arguments.setdefault("credentials", AppUserCredentials(**credentials))
     return PartnerCenterClient(network=Network(**network), **arguments)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 from urllib.parse import urlsplit
@@ -16,7 +17,6 @@ from airflow_partnercenter.api.entra.claims import TokenClaims, read_claims
 from airflow_partnercenter.api.entra.token_cache import TokenStore
 from airflow_partnercenter.api.pages.decoding import RowDecoder
 from airflow_partnercenter.api.pages.envelope import decode_records
-from airflow_partnercenter.api.pages.times import utc_time
 from airflow_partnercenter.api.query import LicenseQuery, build_query
 from airflow_partnercenter.api.reading.call import Call
 from airflow_partnercenter.api.reading.paging import Read, read_customers, read_pages, read_records
@@ -25,7 +25,7 @@ from airflow_partnercenter.api.wire.network import Network
 from airflow_partnercenter.api.wire.redaction import Redactor
 from airflow_partnercenter.api.wire.retrying import RetryPolicy
 from airflow_partnercenter.exceptions import ApiError, ConfigurationError, IncompleteResultError, PartnerCenterError
-from airflow_partnercenter.rows import time_text, to_rows, to_snake_case
+from airflow_partnercenter.rows import time_text, to_rows, to_snake_case, utc_time
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -225,8 +225,8 @@ class PartnerCenterClient:
     def read_whole(self, resource: str, consume: Callable[[LicenseReader], T], **query: Unpack[QueryArguments]) -> T:
         """Return what ``consume`` makes of a complete read.
 
-        A read that does not add up is done once more, strictly sequentially, by the service's own links. What the first
-        one left must not be visible to anyone: this is for callers that own the whole result.
+        A read that does not add up is done once more, by the service's own links, one page after the other. What the
+        first one left must not be visible to anyone: this is for callers that own the whole result.
 
         :raises IncompleteResultError: the rows did not add up twice.
         """
@@ -234,8 +234,11 @@ class PartnerCenterClient:
             with closing(self.iter_licenses(resource, **query)) as reader:
                 return consume(reader)
         except IncompleteResultError as error:
-            logger.warning("Reading once more, one page after the other: %s", error)
-        again = build_query(resource, **(query | {"max_parallel_requests": 1}))
+            logger.warning("Reading once more, by the service's own links: %s", error)
+        again = build_query(resource, **query)
+        if not again.resource.needs_customer:
+            # Each customer is read by links anyway.
+            again = replace(again, max_parallel_requests=1)
         with closing(LicenseReader(again, self._transport, self._commercial_prefix, as_served=True)) as reader:
             return consume(reader)
 

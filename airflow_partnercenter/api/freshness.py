@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from airflow_partnercenter.api.query import build_query
 from airflow_partnercenter.exceptions import TransportError
-from airflow_partnercenter.rows import time_text
+from airflow_partnercenter.rows import time_text, utc_time
 
 if TYPE_CHECKING:
     from airflow_partnercenter.api.client import LicenseReader, PartnerCenterClient, QueryArguments
@@ -181,7 +181,10 @@ class ProcessedDatesReader:
 
     def _rows(self, batch: pa.RecordBatch) -> Iterable[tuple[Group, datetime | None]]:
         columns = [batch[name].to_pylist() for name in self.columns]
-        return zip(zip(*columns, strict=True), batch[_TIME].to_pylist(), strict=True)
+        # As numbers: pyarrow would import pandas to hand out a time.
+        times = batch[_TIME].cast(pa.int64()).to_pylist()
+        dates = [None if time is None else utc_time(time) for time in times]
+        return zip(zip(*columns, strict=True), dates, strict=True)
 
     def _start(self, reader: "LicenseReader") -> None:
         self._reader = reader

@@ -16,7 +16,7 @@ DEFAULT_PARALLEL_REQUESTS = 4
 #: More connections than this to one partner's throttling limit help nobody.
 MAX_PARALLEL_REQUESTS = 64
 
-_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def _customer_ids(resource: Resource, given: str | Sequence[str] | None) -> tupl
     if not customers:
         raise ConfigurationError(f"{resource.name} needs customer_id, the GUID of the customer's tenant.")
     for customer in customers:
-        if not isinstance(customer, str) or not _GUID.fullmatch(customer):
+        if not isinstance(customer, str) or not GUID.fullmatch(customer):
             raise ConfigurationError(
                 f"customer_id {customer!r} is not a GUID such as 0112a436-b14e-4888-967b-ca4bb2cf1234."
             )

@@ -14,10 +14,11 @@ import pyarrow as pa
 from airflow_partnercenter.api.pages.columnar import ColumnReader
 from airflow_partnercenter.api.pages.envelope import Body, Page, decode_records
 from airflow_partnercenter.api.pages.numbers import INT64, kind_of, real_number, whole_number
-from airflow_partnercenter.api.pages.times import utc_microseconds, utc_time
+from airflow_partnercenter.api.pages.times import utc_microseconds
+from airflow_partnercenter.api.query import GUID
 from airflow_partnercenter.api.resources import Field, Kind, Resource
 from airflow_partnercenter.exceptions import ResponseFormatError
-from airflow_partnercenter.rows import ADDITIONAL_FIELDS
+from airflow_partnercenter.rows import ADDITIONAL_FIELDS, utc_time
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +62,8 @@ class RowDecoder:
 
         :raises ResponseFormatError: the body is not of the documented shape.
         """
-        if self._columns and (page := self._columns.read(body)):
+        columns = self._columns
+        if columns and (page := columns.read(body)):
             return page
         records = decode_records(body)
         # What one page has, such as a new field, the next will have too.
@@ -82,9 +84,18 @@ class RowDecoder:
         for field in self._resource.fields:
             values = [_value(record, field) for record in records]
             if field.column == "customer_id" and customer_id:
-                values = [customer_id if value is None else value for value in values]
+                values = self._of_customer(customer_id, values)
             columns.append(self._column(field, values, rows_before))
         return pa.RecordBatch.from_arrays([*columns, self._additional(records)], schema=self.schema)
+
+    def _of_customer(self, customer_id: str, values: list[Any]) -> list[Any]:
+        """Fill in the customer that was asked for; rows of another tenant are no answer."""
+        guids = {value for value in values if isinstance(value, str) and GUID.fullmatch(value)}
+        if others := {guid for guid in guids if guid.lower() != customer_id.lower()}:
+            raise ResponseFormatError(
+                f"{self._resource.name} of customer {customer_id} has rows of {min(others)}; see {self._resource.page}"
+            )
+        return [customer_id if value is None else value for value in values]
 
     def _column(self, field: Field, values: list[Any], rows_before: int) -> pa.Array:
         try:

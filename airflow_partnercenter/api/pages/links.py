@@ -10,6 +10,8 @@ from airflow_partnercenter.exceptions import IncompleteResultError, ResponseForm
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _FORBIDDEN_HEADERS = {"authorization", "connection", "content-length", "cookie", "host", "transfer-encoding"}
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"([!-~]([ -~]*[!-~])?)?")
 _VERSION_SEGMENT = re.compile(r"/(partner/)?v\d+(/|$)")
 
 
@@ -33,9 +35,9 @@ class NextLink:
 
         :raises ResponseFormatError: the link leaves the configured origin or is not an address.
         """
-        # A filter in the link may hold plain blanks; any other oddity is refused.
+        # A filter in the link may hold plain blanks, and a name such as C#; any other oddity is refused.
         head, mark, query = self.uri.partition("?")
-        uri = head + mark + query.replace(" ", "%20")
+        uri = head + mark + query.replace(" ", "%20").replace("#", "%23")
         # Blanks, backslashes and control characters are where two URL parsers can disagree about the host.
         if not uri or re.search(r"[\s\\\x00-\x1f\x7f]", uri):
             raise ResponseFormatError("The next link of Partner Center's answer is not an address.")
@@ -80,6 +82,8 @@ def next_link_of(envelope: Mapping[str, Any]) -> NextLink | None:
         for header in link.get("headers") or ()
         if isinstance(header, dict) and {"key", "value"} <= header.keys()
     }
+    if not all(_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value) for name, value in headers.items()):
+        raise ResponseFormatError("links.next of Partner Center's answer has a header that cannot be sent.")
     return NextLink(
         link["uri"],
         {name: value for name, value in headers.items() if name.lower() not in _FORBIDDEN_HEADERS},

@@ -1,11 +1,11 @@
 """Numbers as Partner Center writes them: ``206``, ``206.0`` or ``"63"``. Nothing is guessed or rounded."""
 
 import re
+from decimal import Decimal
 from typing import Any
 
 INT64 = range(-(2**63), 2**63)
 
-_WHOLE = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _JSON_KINDS = {
     bool: "true or false",
@@ -22,10 +22,11 @@ def whole_number(value: Any) -> int:
 
     :raises TypeError, ValueError, OverflowError: it is none, or does not fit 64 bits.
     """
-    number = real_number(value)
-    exact = isinstance(value, int) or (isinstance(value, str) and _WHOLE.fullmatch(value))
-    count = int(value) if exact else int(number)
-    if count not in INT64 or (count != number and abs(number) < 2**53):
+    real_number(value)
+    # As text, so that 9007199254740993.0 is not rounded; a float of JSON has been by whoever wrote it.
+    number = Decimal(value) if isinstance(value, str) else value
+    count = int(number)
+    if count != number or count not in INT64:
         raise ValueError(value)
     return count
 

@@ -20,8 +20,3 @@ def utc_microseconds(text: str) -> int | None:
     except (ValueError, OverflowError):
         return None
     return (value - _EPOCH) // _MICROSECOND
-
-
-def utc_time(microseconds: int) -> datetime:
-    """Return the time that lies so many microseconds after 1970."""
-    return _EPOCH + timedelta(microseconds=microseconds)

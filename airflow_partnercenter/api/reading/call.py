@@ -130,7 +130,9 @@ class Pace:
         :raises TransportError: another request of the same call has failed for good.
         """
         if self._given_up:
-            raise TransportError("The call was given up, as another of its requests failed.")
+            error = TransportError("The call was given up, as another of its requests failed.")
+            error.retries_are_used_up = True
+            raise error
 
     def _delay(self) -> float:
         """Return for how long no request may start: 0 for now, and a while to look again if there is no place."""

@@ -7,9 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_partnercenter.api.pages.arrays import Codes, distinct
-from airflow_partnercenter.api.pages.times import utc_time
 from airflow_partnercenter.api.resources import Kind, Resource
-from airflow_partnercenter.rows import time_text
+from airflow_partnercenter.rows import time_text, utc_time
 
 Hashes = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -69,17 +68,27 @@ class DateLedger:
         self._dates: dict[tuple[Any, ...], set[Any]] = {}
 
     def add(self, rows: pa.RecordBatch) -> str | None:
-        """Add a page; return a date that is newer than the only one its service had on earlier pages, or None."""
+        """Add a page; return a date that its service did not have on earlier pages, where that tells of newer data.
+
+        It does if those pages had one date only, or none as new as any of this page.
+        """
         here: dict[tuple[Any, ...], set[Any]] = {}
         for combination in _combinations(rows, self._columns):
             here.setdefault(combination[:-1], set()).add(combination[-1])
         for group, dates in here.items():
-            before = self._dates.setdefault(group, dates)
-            # A service whose rows differ in date from the start says nothing about when it was read.
-            if len(before) == 1 and dates != before:
+            before = self._dates.get(group)
+            if before and _tells_of_newer_data(before, dates):
                 moved = next(iter(dates - before), None)
                 return "another time" if moved is None else time_text(utc_time(moved))
+            self._dates[group] = dates | (before or set())
         return None
+
+
+def _tells_of_newer_data(before: set[Any], here: set[Any]) -> bool:
+    """Return whether a service's dates on a page cannot be of the data that the pages before it showed."""
+    known, new = before - {None}, here - {None}
+    # Rows that differ in date from the start say little about when they were read.
+    return (len(before) == 1 and here != before) or bool(known and new and min(new) > max(known))
 
 
 def _combinations(rows: pa.RecordBatch, columns: Sequence[str]) -> list[tuple[Any, ...]]:

@@ -1,7 +1,7 @@
 """Pages in order: by the service's own next links, in parallel by ``top`` and ``skip``, or customer by customer."""
 
 import logging
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -23,9 +23,11 @@ logger = logging.getLogger(__name__)
 
 LicensePage = Page[pa.RecordBatch]
 
-_FORBIDDEN = 403
+_NOT_FOUND = 404
 #: Answers that may concern one customer only, and not the sign-in or the service.
-_CUSTOMER_STATUSES = (_FORBIDDEN, 404)
+_CUSTOMER_STATUSES = (403, _NOT_FOUND)
+#: Partner Center's codes for a customer that is not the partner's, and one that it does not know.
+_CUSTOMER_CODES = ("20002", "60003", "1000")
 #: More in a row, each with a next link of its own, lead nowhere.
 _MOST_EMPTY_PAGES = 100
 
@@ -57,9 +59,12 @@ class Read:
         decode = partial(self.decoder.decode, rows_before=rows_before, customer_id=customer_id)
         return self.transport.get(url, decode, call=self.call, headers=headers)
 
-    def proof(self, *, parallel: bool = False) -> Proof:
-        """Return what will watch the pages."""
-        doubts = Doubts(repeated_keys=parallel, new_dates=not self.as_served)
+    def proof(self, *, parallel: bool = False, repeated_keys: bool = False) -> Proof:
+        """Return what will watch the pages.
+
+        :param repeated_keys: whether a key on two pages is a doubt, as it always is in a parallel read.
+        """
+        doubts = Doubts(repeated_keys=parallel or repeated_keys, new_dates=not self.as_served)
         return Proof(self.query.resource, self.query.group_by, doubts, parallel=parallel)
 
 
@@ -82,7 +87,7 @@ def read_customers(read: Read, on_skip: Callable[[str, ApiError], None]) -> Gene
     """Yield the pages of each customer, in the order of the list; several customers are asked for at once.
 
     :param on_skip: told a customer that answered 403 or 404, if the query says to skip those.
-    :raises ApiError: every customer answered 403.
+    :raises ApiError: all customers did, and no answer says that it is about the customer.
     """
     # In this thread, so that the workers find a token.
     read.transport.sign_in()
@@ -96,8 +101,8 @@ def read_customers(read: Read, on_skip: Callable[[str, ApiError], None]) -> Gene
                 on_skip(customer, result)
             else:
                 yield from result
-    if len(refused) == len(customers) and all(error.status_code == _FORBIDDEN for error in refused):
-        # Not a matter of single customers: the signed-in user may read none.
+    if len(refused) == len(customers) and not any(_is_about_customer(error, customers) for error in refused):
+        # Not a matter of single customers: the signed-in user may read none, or the address is wrong.
         raise refused[-1]
 
 
@@ -117,8 +122,8 @@ def read_records(transport: Transport, url: str, call: Call) -> Iterator[Page[li
 def _in_parallel_from(read: Read, first: LicensePage) -> Generator[LicensePage, None, None]:
     """Yield the first page, and the rest by ``top`` and ``skip``.
 
-    If the second page already is not what it should be, the service's own links are followed instead: no more has been
-    yielded by then than such a read would have.
+    If the second page already is not what it should be, the service's own links are followed instead. The first page is
+    older than those, so a key that comes twice still is a doubt then: the order may have changed in between.
     """
     # The service may cap pages below what was asked for: its own page size counts.
     page_size, total = len(first.rows), first.stated_total or 0
@@ -147,7 +152,8 @@ def _in_parallel_from(read: Read, first: LicensePage) -> Generator[LicensePage, 
             proof.conclude()
             return
     read.call.go_on_sequentially()
-    pages = _proven(_by_links_from(first, read.url(), read.transport.base_url, read.get), read.proof())
+    proof = read.proof(repeated_keys=True)
+    pages = _proven(_by_links_from(first, read.url(), read.transport.base_url, read.get), proof)
     next(pages)
     yield from pages
 
@@ -160,6 +166,11 @@ def _check_position(page: LicensePage, proof: Proof, *, total: int, expected: in
         raise proof.doubt(f"a page has {len(page.rows):,} rows where {expected:,} belong")
     if (page.next_link is None) != last:
         raise proof.doubt("a next link is missing in the middle" if not last else "a next link follows the last page")
+
+
+def _is_about_customer(error: ApiError, customers: Sequence[str]) -> bool:
+    """Return whether a refusal speaks of the customer: by its code, or as a 404 where one customer was asked for."""
+    return error.code in _CUSTOMER_CODES or (error.status_code == _NOT_FOUND and len(customers) == 1)
 
 
 def _read_customer(read: Read, customer_id: str) -> list[LicensePage] | ApiError:

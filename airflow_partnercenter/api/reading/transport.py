@@ -19,7 +19,7 @@ from airflow_partnercenter.api.reading.call import Call, Gate, RequestIds
 from airflow_partnercenter.api.wire.faults import Answer, error_for, heals_with_new_token
 from airflow_partnercenter.api.wire.network import Network, transport_error
 from airflow_partnercenter.api.wire.redaction import Redactor
-from airflow_partnercenter.api.wire.retrying import RetryPolicy
+from airflow_partnercenter.api.wire.retrying import Clock, RetryPolicy
 from airflow_partnercenter.exceptions import ApiError, ConfigurationError, ThrottledError
 
 logger = logging.getLogger(__name__)
@@ -85,9 +85,12 @@ class Transport:
         """
         ids, pace = call.new_request(), call.pace
 
+        clock = Clock()
+
         def attempt() -> T:
             try:
-                with pace.request(self._retry.total_seconds):
+                with pace.request(self._retry.total_seconds - clock.seconds()):
+                    clock.start()
                     answer = self._attempt(url, call, ids, dict(headers or {}))
                 # No longer in the way of the next request.
                 result = decode(answer.body)
@@ -99,7 +102,7 @@ class Transport:
             pace.answered()
             return result
 
-        return self._retry.call(attempt, on_wait=call.progress.waits, sleep=pace.sleep)
+        return self._retry.call(attempt, on_wait=call.progress.waits, sleep=pace.sleep, clock=clock)
 
     def sign_in(self) -> None:
         """Get an access token now, in this thread."""

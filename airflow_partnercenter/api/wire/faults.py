@@ -24,6 +24,8 @@ from airflow_partnercenter.exceptions import (
 
 _BOM = b"\xef\xbb\xbf"
 _LONGEST_DESCRIPTION = 400
+#: Of a wait; thirty years are enough.
+_SECONDS = r"\d{1,9}(\.\d{1,9})?"
 
 _SIGN_IN_AGAIN = (
     "the service account must sign in again interactively, with multi-factor authentication, and the refresh token "
@@ -147,8 +149,9 @@ def error_for(answer: Answer, *, correlation_id: str, app_only: bool) -> ApiErro
 def retry_after_seconds(headers: Mapping[str, str], text: str = "") -> float | None:
     """Return the wait that ``Retry-After`` (seconds or a date), or else the gateway's sentence, asks for."""
     value = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d+(\.\d+)?", value):
-        return float(value)
+    # A header that came twice is joined by a comma.
+    if re.fullmatch(_SECONDS + rf"(\s*,\s*{_SECONDS})*", value):
+        return max(map(float, value.split(",")))
     if then := _date(value):
         # By the service's own clock, if it says what that shows: the worker's may be ahead.
         now = _date(headers.get("Date", "")) or datetime.now(UTC)
@@ -161,7 +164,7 @@ def _date(value: str) -> datetime | None:
     """Return an HTTP date, or None if it is none."""
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 

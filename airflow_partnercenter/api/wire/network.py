@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -13,6 +14,13 @@ from airflow_partnercenter.exceptions import ResponseFormatError, TransportError
 _CONNECT_SECONDS = 10.0
 _POOL_SIZE = 64
 _CHUNK_BYTES = 1 << 16
+
+
+class _Session(requests.Session):
+    """Knows no redirects: to tell where one would lead, requests reads its whole body, whatever its size."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None: an answer is an answer."""
 
 
 def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -38,7 +46,8 @@ class Network:
     @cached_property
     def session(self) -> requests.Session:
         """The session; built on first use. Its pool is larger than any sensible number of parallel requests."""
-        session = requests.Session()
+        session = _Session()
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         session.mount("https://", DeadlineAdapter(pool_maxsize=_POOL_SIZE))
         return session
 

@@ -11,9 +11,9 @@ from tenacity import (
     Retrying,
     retry_if_exception,
     stop_after_attempt,
-    stop_before_delay,
     wait_random_exponential,
 )
+from tenacity.stop import stop_base
 
 from airflow_partnercenter.exceptions import PartnerCenterError, ResponseFormatError
 
@@ -25,6 +25,29 @@ _LONGEST_BACK_OFF_SECONDS = 30.0
 
 class UndecodableBodyError(ResponseFormatError):
     """The body is not JSON: worth another try at once, but not worth a later run."""
+
+
+class Clock:
+    """Seconds since the first attempt of a request, which may have waited for its turn before."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+
+    @classmethod
+    def started(cls) -> "Clock":
+        """Return a clock that runs."""
+        clock = cls()
+        clock.start()
+        return clock
+
+    def start(self) -> None:
+        """Begin to count, unless it did already."""
+        if self._began is None:
+            self._began = time.monotonic()
+
+    def seconds(self) -> float:
+        """Return the seconds since the start; 0 before it."""
+        return 0.0 if self._began is None else time.monotonic() - self._began
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +70,15 @@ class RetryPolicy:
         *,
         on_wait: Callable[[float, BaseException | None], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        clock: "Clock | None" = None,
     ) -> T:
         """Return what ``attempt`` returns, or raise its last error.
 
         :param on_wait: told the seconds before each further attempt, and why; by default the log is.
         :param sleep: waits; may raise to end it all.
+        :param clock: tells since when ``total_seconds`` count; by default, since now.
         """
+        since = clock or Clock.started()
         tell = on_wait or log_wait
         # A fifth at least: an immediate retry only counts against the partner's limit.
         least = min(0.1, self.back_off_seconds / 5)
@@ -61,7 +87,7 @@ class RetryPolicy:
             retry=retry_if_exception(_may_heal),
             # What the service asked for, never less, plus back-off with jitter so that tasks do not return in step.
             wait=lambda state: _asked_seconds(state) + back_off(state),
-            stop=stop_after_attempt(self.attempts) | stop_before_delay(self.total_seconds),
+            stop=stop_after_attempt(self.attempts) | _StopBefore(self.total_seconds, since),
             before_sleep=lambda state: tell(state.upcoming_sleep, _error(state)),
             sleep=sleep,
             reraise=True,
@@ -77,6 +103,17 @@ class RetryPolicy:
 def log_wait(seconds: float, error: BaseException | None) -> None:
     """Say why, and for how long, a request waits before it is sent again."""
     logger.warning("Trying again in %.1f s: %s", seconds, error)
+
+
+class _StopBefore(stop_base):
+    """Ends the retries if the next attempt would start too late."""
+
+    def __init__(self, seconds: float, clock: Clock) -> None:
+        self._seconds = seconds
+        self._clock = clock
+
+    def __call__(self, state: RetryCallState) -> bool:
+        return self._clock.seconds() + state.upcoming_sleep >= self._seconds
 
 
 def _may_heal(error: BaseException) -> bool:

@@ -198,9 +198,16 @@ def test_attributes_are_dropped():
 
 
 def test_customer_id_comes_from_the_request_where_the_service_omits_it():
-    """Rows of one customer carry no customerId on the wire; one that is there wins."""
-    rows = _rows("customer_licenses_usage", {}, {"customerId": "other"}, customer_id=CUSTOMER_ID)
-    assert [row["customer_id"] for row in rows] == [CUSTOMER_ID, "other"]
+    """Rows of one customer carry no customerId on the wire; one that is there stays as it was served."""
+    rows = _rows("customer_licenses_usage", {}, {"customerId": CUSTOMER_ID.upper()}, customer_id=CUSTOMER_ID)
+    assert [row["customer_id"] for row in rows] == [CUSTOMER_ID, CUSTOMER_ID.upper()]
+
+
+def test_rows_of_another_customer_are_no_answer():
+    """Whose rows they are must never be in doubt."""
+    other = "00000000-1111-2222-3333-444444444444"
+    with pytest.raises(ResponseFormatError, match=f"{CUSTOMER_ID} has rows of {other}"):
+        _rows("customer_licenses_usage", {}, {"customerId": other}, customer_id=CUSTOMER_ID)
 
 
 def test_duplicate_rows_are_data():

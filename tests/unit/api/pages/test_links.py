@@ -164,3 +164,20 @@ def test_link_of_unknown_form_is_an_error(envelope):
     """A next link that is not understood is an error, never the end of the result."""
     with pytest.raises(ResponseFormatError):
         next_link_of(envelope)
+
+
+def test_number_sign_in_a_filter_stays_in_the_query():
+    """A customer may be called C#: what follows is no fragment."""
+    link = NextLink("?filter=customerName eq 'C# Ltd'&skip=10")
+    resolved = link.resolve("https://partner.example/v1/a", "https://partner.example")
+    assert resolved == "https://partner.example/v1/a?filter=customerName%20eq%20'C%23%20Ltd'&skip=10"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("MS-Token", "a\r\nb"), ("MS-Token", "caf\u0119"), ("caf\u0119", "a"), ("a b", "c")]
+)
+def test_header_of_a_link_that_cannot_be_sent_is_refused(key, value):
+    """It would fail in the middle of a request, or smuggle another header in."""
+    link = {"uri": "/v1/a", "headers": [{"key": key, "value": value}]}
+    with pytest.raises(ResponseFormatError, match="cannot be sent"):
+        next_link_of({"links": {"next": link}})

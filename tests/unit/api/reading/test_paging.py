@@ -150,6 +150,13 @@ def _days(rows):
     return [int(row["processed_date_time"][8:10]) for row in rows]
 
 
+def test_newer_data_is_a_doubt_though_the_dates_were_mixed_before(origin, origin_client):
+    """A service that shows two dates on its first page and only a newer one on the next has been replaced."""
+    new = [_dated(19, 19, link="?skip=2"), _dated(19, 19)]
+    origin.answer(_dated(17, 18, link="?skip=2"), *new[1:], *new)
+    assert _days(_sequentially(origin_client())) == [19, 19, 19, 19]
+
+
 def test_data_replaced_in_a_sequential_read_is_read_once_more(origin, origin_client):
     """Another processed date in the middle is a doubt: old rows and new ones are no result."""
     new = [_dated(18, 18, link="?skip=2"), _dated(18, 18)]
@@ -244,7 +251,7 @@ def test_empty_older_resource_is_explained(origin, origin_client, logs):
 def test_empty_page_in_the_middle_is_not_the_end(origin, origin_client):
     """Only a missing link ends a result."""
     origin.answer(_page([1], "?skip=1", 2), _page([], "?skip=2", 2), _page([2], None, 2))
-    assert _sold(origin_client().list_licenses(RESOURCE)) == [1, 2]
+    assert _sold(_sequentially(origin_client())) == [1, 2]
 
 
 @pytest.mark.parametrize("status", [500, 503])
@@ -289,7 +296,7 @@ def test_link_with_another_port_on_the_same_host_is_foreign(origin, origin_clien
 def test_equal_rows_are_kept(origin, origin_client):
     """A key that the service repeats in a read that adds up is data."""
     origin.answer(_page([7, 7], "?skip=2", 3), _page([7], None, 3))
-    assert _sold(origin_client().list_licenses(RESOURCE)) == [7, 7, 7]
+    assert _sold(_sequentially(origin_client())) == [7, 7, 7]
 
 
 def test_reader_tells_rows_and_times_so_far(origin, origin_client):

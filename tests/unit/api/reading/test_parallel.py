@@ -224,6 +224,30 @@ def test_service_that_ignores_skip_is_read_by_its_links(origin, origin_client):
     assert [name for batch in batches for name in batch["customer_tenant_id"].to_pylist()] == list("abcdef")
 
 
+def test_order_that_changes_after_the_first_page_is_read_once_more(origin, origin_client):
+    """The first page in one order, all others in another: rows would be doubled and others missing, counts alike."""
+    rows = [{"customerTenantId": name} for name in "abcdef"]
+    later = rows[-1:] + rows[:-1]
+
+    def page(of, skip):
+        link = f"{PATH}?skip={skip + 2}" if skip < 4 else None
+        return Reply(body={"Value": of[skip : skip + 2], "@nextLink": link, "TotalCount": 6})
+
+    served = []
+
+    def reply(request):
+        served.append(request.target)
+        skip = int(request.target.partition("skip=")[2] or 0)
+        return page(rows if len(served) == 1 else later, skip)
+
+    origin.answer(*[reply] * 20)
+    read = origin_client().list_licenses(RESOURCE)
+    assert sorted(row["customer_tenant_id"] for row in read) == list("abcdef")
+    served.clear()
+    with pytest.raises(IncompleteResultError, match="came on two pages"):
+        list(origin_client().iter_licenses(RESOURCE))
+
+
 def test_keys_that_the_service_repeats_in_a_read_that_adds_up_are_data(origin, origin_client, logs):
     """Rows carry no subscription id: a repeated key is doubted in parallel, kept in a sequential read, named once."""
     _answer_by_skip(origin, GOOD | {4: _page("ea", None, 6)}, 9)
@@ -393,6 +417,55 @@ def test_customers_that_may_all_not_be_read_are_no_empty_result(emulator, make_c
             customer_id=[customer.id for customer in emulator.partner.customers],
             on_customer_error="skip",
         )
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "customers", "fails"),
+    [
+        (403, "20002", 1, False),
+        (404, "60003", 2, False),
+        (404, None, 1, False),
+        (404, None, 2, True),
+        (403, None, 1, True),
+    ],
+    ids=str,
+)
+def test_refusal_of_all_is_skipped_only_if_it_is_about_the_customer(
+    emulator, make_client, status, code, customers, fails
+):
+    """A list of unknown customers is empty; a wrong address or a missing role is no empty result."""
+    fault = {"code": code, "description": "said"} if code else b"said"
+    emulator.answer_next(Answer(status, fault), "/customers/", times=9)
+    ids = [customer.id for customer in emulator.partner.customers[:customers]]
+    read = make_client().iter_licenses(CUSTOMER, customer_id=ids, on_customer_error="skip")
+    if fails:
+        with pytest.raises(ApiError, match=str(status)):
+            list(read)
+    else:
+        assert list(read) == []
+        assert [skipped["customer_id"] for skipped in read.skipped_customers] == ids
+
+
+def test_doubt_about_one_customer_keeps_the_others_parallel(origin, origin_client):
+    """A second read of many customers asks for several at once again; each is read by links anyway."""
+    ids = [f"00000000-0000-0000-0000-00000000000{number}" for number in range(1, 9)]
+    sent, at_once, most, lock = [], 0, 0, threading.Lock()
+
+    def reply(request):
+        nonlocal at_once, most
+        with lock:
+            sent.append(request.target)
+            at_once += 1
+            most = max(most, at_once if len(sent) > 8 else 0)
+        time.sleep(0.05)
+        with lock:
+            at_once -= 1
+        return Reply(body={"totalCount": 2 if len(sent) <= 8 else 1, "items": [{"licensesSold": 1}]})
+
+    origin.answer(*[reply] * 40)
+    rows = origin_client().list_licenses(CUSTOMER, customer_id=ids, max_parallel_requests=4)
+    assert [row["customer_id"] for row in rows] == ids
+    assert most > 1
 
 
 def test_customer_listed_twice_is_a_doubt(origin, origin_client):

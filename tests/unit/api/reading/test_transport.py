@@ -245,6 +245,29 @@ def test_redirect_is_not_followed_and_no_token_leaves(origin, origin_client, oth
     assert len(origin.requests) == 1
 
 
+@pytest.mark.parametrize("location", ["https://[bad", "/caf\xe9"], ids=repr)
+def test_redirect_to_nowhere_is_the_same_error(origin, origin_client, location):
+    """An address that is none is not read."""
+    origin.answer(Reply(302, headers={"Location": location}))
+    with pytest.raises(ApiError, match="redirect"):
+        origin_client().list_licenses(RESOURCE)
+
+
+def test_body_of_a_redirect_is_bounded_too(origin, origin_client):
+    """A small packed body that is enormous unpacked is refused, whatever the status."""
+    packed = gzip.compress(b" " * (64 << 20))
+    origin.answer(Reply(302, packed, headers={"Location": "/", "Content-Encoding": "gzip"}))
+    with pytest.raises(ResponseFormatError, match="larger than"):
+        origin_client(max_response_bytes=1 << 20).list_licenses(RESOURCE)
+
+
+def test_no_cookie_is_kept(origin, origin_client):
+    """Each request stands for itself: what a load balancer sets is not sent back."""
+    origin.answer(Reply(503, headers={"Set-Cookie": "affinity=1; Path=/"}), GOOD)
+    origin_client().list_licenses(RESOURCE)
+    assert "cookie" not in origin.requests[1].headers
+
+
 def test_redirect_to_the_same_host_is_not_followed_either(origin, origin_client):
     """There is no documented redirect; following one could lead out of the API."""
     origin.answer(Reply(302, headers={"Location": "/v1/other"}), GOOD)

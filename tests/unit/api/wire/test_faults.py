@@ -230,7 +230,19 @@ def test_documented_429_carries_its_wait():
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"), [("0", 0), ("57", 57), (" 5 ", 5), ("1.5", 1.5), ("", None), ("soon", None), ("-5", None)]
+    ("value", "seconds"),
+    [
+        ("0", 0),
+        ("57", 57),
+        ("3, 3", 3),
+        ("3,57", 57),
+        ("9" * 400, None),
+        (" 5 ", 5),
+        ("1.5", 1.5),
+        ("", None),
+        ("soon", None),
+        ("-5", None),
+    ],
 )
 def test_retry_after_in_seconds(value, seconds):
     """Seconds are taken as they are; what is no wait is none."""
@@ -257,6 +269,14 @@ def test_retry_after_as_a_date_is_measured_by_the_clock_of_the_service(fast):
     headers = {"Date": format_datetime(then, usegmt=True)}
     headers["Retry-After"] = format_datetime(then + timedelta(seconds=57), usegmt=True)
     assert retry_after_seconds(headers) == 57
+
+
+@pytest.mark.parametrize(
+    "then", ["Wed, 21 Oct 2026 07:28:00 +9999999999999999", "Wed, 21 Oct 99999999999999999999 07:28:00 GMT"]
+)
+def test_date_beyond_all_dates_is_no_wait(then):
+    """Nonsense in a header is not a crash."""
+    assert retry_after_seconds({"Retry-After": then}) is None
 
 
 def test_retry_after_in_the_past_is_no_wait():

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from airflow_partnercenter.api.wire.retrying import RetryPolicy, UndecodableBodyError
+from airflow_partnercenter.api.wire.retrying import Clock, RetryPolicy, UndecodableBodyError
 from airflow_partnercenter.exceptions import (
     ApiError,
     AuthenticationError,
@@ -119,3 +119,20 @@ def test_back_off_is_as_short_as_the_caller_says():
 
 def _raise_transport():
     raise TransportError("no answer")
+
+
+def test_wait_for_a_turn_takes_nothing_of_the_patience():
+    """A request that stood in line for longer than ``total_seconds`` before it was sent is still tried again."""
+    clock, sent = Clock(), []
+
+    def attempt():
+        if not sent:
+            time.sleep(0.3)
+        clock.start()
+        sent.append(time.monotonic())
+        if len(sent) == 1:
+            raise ServiceError("busy")
+        return "done"
+
+    assert RetryPolicy(attempts=3, total_seconds=0.2, back_off_seconds=0.01).call(attempt, clock=clock) == "done"
+    assert len(sent) == 2
