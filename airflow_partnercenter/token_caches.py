@@ -11,7 +11,9 @@ from pathlib import Path
 
 from airflow.providers.common.compat.sdk import Variable, redact
 
+from airflow_partnercenter.api.entra.refusals import is_unused_too_long
 from airflow_partnercenter.api.entra.token_cache import TokenStore, TokenStoreError
+from airflow_partnercenter.exceptions import PartnerCenterError
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,19 @@ def token_store(setting: str | None) -> TokenStore | None:
     if not place:
         return None
     return VariableStore(place) if kind == "variable" else FileStore(Path(place))
+
+
+def add_word_of_cache(error: PartnerCenterError, setting: str | None) -> str:
+    """Return the error's sentence; where a test without the token cache cannot know how tasks fare, with a word of it.
+
+    :param setting: the connection's ``token_cache``.
+    """
+    if not setting or not is_unused_too_long(error):
+        return str(error)
+    return (
+        f"{str(error).rstrip('.')}. Tasks may still work by the newer refresh token in the token cache ({setting}), "
+        "which a test never touches: their latest runs tell."
+    )
 
 
 class VariableStore:
