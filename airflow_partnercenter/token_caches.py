@@ -5,13 +5,15 @@ import errno
 import logging
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from airflow.providers.common.compat.sdk import Variable, redact
 
+from airflow_partnercenter.api.entra.refusals import is_unused_too_long
 from airflow_partnercenter.api.entra.token_cache import TokenStore, TokenStoreError
+from airflow_partnercenter.exceptions import PartnerCenterError
+from airflow_partnercenter.private_files import replace_private
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,19 @@ def token_store(setting: str | None) -> TokenStore | None:
     if not place:
         return None
     return VariableStore(place) if kind == "variable" else FileStore(Path(place))
+
+
+def add_word_of_cache(error: PartnerCenterError, setting: str | None) -> str:
+    """Return the error's sentence; where a test without the token cache cannot know how tasks fare, with a word of it.
+
+    :param setting: the connection's ``token_cache``.
+    """
+    if not setting or not is_unused_too_long(error):
+        return str(error)
+    return (
+        f"{str(error).rstrip('.')}. Tasks may still work by the newer refresh token in the token cache ({setting}), "
+        "which a test never touches: their latest runs tell."
+    )
 
 
 class VariableStore:
@@ -115,17 +130,7 @@ class FileStore:
         with self._explained("written"):
             target = Path(os.path.realpath(self._path))
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # mkstemp gives 0600 from the start, whatever the umask.
-            descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-            try:
-                with open(descriptor, "w", encoding="utf-8") as file:
-                    file.write(text)
-                    file.flush()
-                    os.fsync(descriptor)
-                os.replace(name, target)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            replace_private(target, text)
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:

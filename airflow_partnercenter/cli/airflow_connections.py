@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_partnercenter.connection.settings import CONNECTION_NAME, CONNECTION_TYPE
+from airflow_partnercenter.connection.values import extra_by_name
 from airflow_partnercenter.exceptions import ConfigurationError
 from airflow_partnercenter.get_provider_info import HTTPS_PORT, port_is_needed_for_test
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from airflow.models import Connection
 
 _DATABASE = "the metadata database"
+_PLAIN_FIELDS = ("conn_type", "description", "host", "login", "schema", "port")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +40,10 @@ class FoundConnection:
     def fields(self) -> dict[str, Any]:
         """Return it in the form of ``AIRFLOW_CONN_*``, Extra as an object."""
         connection = self.connection
-        standard = {
-            "conn_type": connection.conn_type or CONNECTION_TYPE,
-            "description": connection.description,
-            "host": connection.host,
-            "login": connection.login,
-            "password": connection.password,
-            "schema": connection.schema,
-            "port": connection.port,
-        }
+        standard = {name: getattr(connection, name) for name in (*_PLAIN_FIELDS, "password")}
+        standard["conn_type"] = standard["conn_type"] or CONNECTION_TYPE
         kept = {name: value for name, value in standard.items() if value not in (None, "")}
-        return kept | {"extra": read_extra(connection.conn_id or "", connection.extra)}
+        return kept | {"extra": extra_by_name(connection.extra, connection.conn_id or "")}
 
 
 def find_connection(conn_id: str) -> FoundConnection | None:
@@ -104,9 +99,9 @@ def check_database(conn_id: str) -> None:
 
 
 def write_connection(conn_id: str, fields: dict[str, Any]) -> tuple[str, bool]:
-    """Write a connection into the metadata database, a new one or in place of the old one's fields.
+    """Write a connection into the metadata database, a new one or in place of all fields of the old one.
 
-    :param fields: as of ``AIRFLOW_CONN_*``, Extra as an object.
+    :param fields: as of ``AIRFLOW_CONN_*``, Extra as an object; what is left out is empty afterwards.
     :return: ``updated`` or ``added``, and whether the secrets are encrypted.
     :raises ConfigurationError: the database does not take it.
     """
@@ -125,38 +120,21 @@ def _write(conn_id: str, fields: dict[str, Any]) -> tuple[str, bool]:
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    values = {name: value for name, value in fields.items() if name != "extra"}
     with create_session() as session:
         stored = session.scalar(select(Connection).where(Connection.conn_id == conn_id))
+        done = "updated" if stored else "added"
         if stored is None:
-            if port_is_needed_for_test():
-                values.setdefault("port", HTTPS_PORT)
-            new = Connection(conn_id=conn_id, extra=json.dumps(fields["extra"]), **values)
-            session.add(new)
-            return "added", bool(new.is_extra_encrypted)
-        for name, value in values.items():
-            if name == "password":
-                stored.set_password(value)
-            else:
-                setattr(stored, name, value)
+            stored = Connection(conn_id=conn_id)
+            session.add(stored)
+        for name in _PLAIN_FIELDS:
+            setattr(stored, name, fields.get(name))
+        if stored.port is None and port_is_needed_for_test():
+            stored.port = HTTPS_PORT
+        # In place of a setter, as Airflow's own keeps the old password when it is given none.
+        stored._password, stored.is_encrypted = None, False
+        stored.set_password(fields.get("password"))
         stored.set_extra(json.dumps(fields["extra"]))
-        return "updated", bool(stored.is_extra_encrypted)
-
-
-def read_extra(conn_id: str, text: str | None) -> dict[str, Any]:
-    """Return Extra as an object; keys as Airflow's older forms saved them lose their prefix.
-
-    :raises ConfigurationError: it is none.
-    """
-    try:
-        extra = json.loads(text) if text else {}
-    except ValueError:
-        extra = None
-    if not isinstance(extra, dict):
-        raise ConfigurationError(f'Connection {conn_id}: extra is not a JSON object, such as {{"tenant_id": "…"}}.')
-    prefix = f"extra__{CONNECTION_TYPE}__"
-    old = {name.removeprefix(prefix): value for name, value in extra.items() if name.startswith(prefix)}
-    return old | {name: value for name, value in extra.items() if not name.startswith(prefix)}
+        return done, bool(stored.is_extra_encrypted)
 
 
 def _stored(conn_id: str) -> bool:

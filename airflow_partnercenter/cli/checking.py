@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_partnercenter.cli.responsible import HOLDER, KEEPER, who_must_act
+from airflow_partnercenter.cli.responsible import HOLDER, KEEPER, OPERATOR, who_must_act
 from airflow_partnercenter.exceptions import (
     ConfigurationError,
     PartnerCenterError,
@@ -62,17 +62,21 @@ class Step:
 
 def check_connection(conn_id: str) -> Iterator[Step]:
     """Yield the outcome of each step as it is known: four steps, whatever happens."""
-    done: list[str] = []
-    for step in _steps(conn_id):
-        done.append(step.name)
-        yield step
-    for name in _TITLES:
-        if name not in done:
-            yield Step(name, None, "not tried")
+    to_do = list(_TITLES)
+    try:
+        for step in _steps(conn_id):
+            to_do.remove(step.name)
+            yield step
+    except Exception as error:  # a secrets backend, Airflow or its configuration may raise anything
+        if to_do:
+            yield _unexpected(to_do.pop(0), error)
+    for name in to_do:
+        yield Step(name, None, "not tried")
 
 
 def _steps(conn_id: str) -> Iterator[Step]:
     from airflow_partnercenter.hooks.partner_center import build_client
+    from airflow_partnercenter.token_caches import add_word_of_cache
 
     try:
         settings, source = _read(conn_id)
@@ -91,7 +95,7 @@ def _steps(conn_id: str) -> Iterator[Step]:
         try:
             claims = client.token_claims()
         except PartnerCenterError as error:
-            yield _failed("token", error)
+            yield replace(_failed("token", error), message=add_word_of_cache(error, settings.token_cache).rstrip("."))
             return
         yield _token_step(claims, settings)
         yield from _read_a_row(client)
@@ -163,6 +167,13 @@ def _read_a_row(client: "PartnerCenterClient") -> Iterator[Step]:
     yield reached
     message = f"one row of {_RESOURCE} read, processed {newest}" if rows else f"{_RESOURCE} answered, with no rows yet"
     yield Step("license_row", True, message, details={"resource": _RESOURCE, "rows": rows, "newest": newest})
+
+
+def _unexpected(name: str, error: Exception) -> Step:
+    """Return the failure of a step by the kind of error alone: nobody knows what its text may hold."""
+    kind = type(error).__name__
+    message = f"an unexpected {kind} ended the check: run it where `airflow connections list` works, or report it"
+    return Step(name, False, message, OPERATOR, {"error": kind})
 
 
 def _failed(name: str, error: PartnerCenterError) -> Step:

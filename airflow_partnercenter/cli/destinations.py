@@ -4,12 +4,12 @@ import json
 import os
 import re
 import shlex
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from airflow_partnercenter.exceptions import ConfigurationError
+from airflow_partnercenter.private_files import replace_private
 
 
 class Destination(Protocol):
@@ -66,16 +66,9 @@ class SecretFile:
             raise ConfigurationError(f"{self.path} cannot be written: it is not a file.")
 
     def write(self, fields: dict[str, Any]) -> str:
-        """Write a sibling first, which only the owner may read from the start, then rename it."""
+        """Write it, for its owner alone."""
         try:
-            handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(self.text.of(fields) + "\n")
-                os.replace(name, self.path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            replace_private(self.path, self.text.of(fields) + "\n")
         except OSError as error:
             raise ConfigurationError(f"{self.path} cannot be written: {error.strerror}.") from None
         return (

@@ -16,6 +16,7 @@ from airflow_partnercenter.exceptions import (
 
 KEEPER = "whoever keeps the connection"
 HOLDER = "the service account"
+OPERATOR = "whoever runs this Airflow"
 _ENTRA_ADMIN = "Entra administrator"
 _PARTNER_ADMIN = "administrator of the partner tenant"
 _GLOBAL_ADMIN = "Global admin"

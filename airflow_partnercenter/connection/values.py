@@ -17,16 +17,8 @@ FIELDS_BY_NAME = {item.name: item for item in CONNECTION_FIELDS}
 
 
 def read_extra(text: str | None, conn_id: str) -> dict[str, Any]:
-    """Return Extra by key; keys as Airflow's older forms saved them (``extra__partner_center__x``) count too."""
-    try:
-        extra = json.loads(text) if text else {}
-    except ValueError:
-        raise wrong(conn_id, "extra", 'is not JSON: write it as an object, such as {"tenant_id": "…"}') from None
-    if not isinstance(extra, dict):
-        raise wrong(conn_id, "extra", 'is not a JSON object, such as {"tenant_id": "…"}')
-    prefix = f"extra__{CONNECTION_TYPE}__"
-    by_name = {name.removeprefix(prefix): value for name, value in extra.items() if name.startswith(prefix)}
-    by_name |= {name: value for name, value in extra.items() if not name.startswith(prefix)}
+    """Return Extra by key, as :func:`extra_by_name` does, and warn of keys that nobody reads."""
+    by_name = extra_by_name(text, conn_id)
     if unknown := sorted(by_name.keys() - FIELDS_BY_NAME.keys()):
         logger.warning(
             "Connection %s has unknown keys in extra, which are ignored: %s. Known are: %s",
@@ -35,6 +27,22 @@ def read_extra(text: str | None, conn_id: str) -> dict[str, Any]:
             ", ".join(FIELDS_BY_NAME),
         )
     return by_name
+
+
+def extra_by_name(text: str | None, conn_id: str) -> dict[str, Any]:
+    """Return Extra by key; keys as Airflow's older forms saved them (``extra__partner_center__x``) lose their prefix.
+
+    :raises ConfigurationError: it is no JSON object.
+    """
+    try:
+        extra = json.loads(text) if text else {}
+    except ValueError:
+        raise wrong(conn_id, "extra", 'is not JSON: write it as an object, such as {"tenant_id": "…"}') from None
+    if not isinstance(extra, dict):
+        raise wrong(conn_id, "extra", 'is not a JSON object, such as {"tenant_id": "…"}')
+    prefix = f"extra__{CONNECTION_TYPE}__"
+    old = {name.removeprefix(prefix): value for name, value in extra.items() if name.startswith(prefix)}
+    return old | {name: value for name, value in extra.items() if not name.startswith(prefix)}
 
 
 def read_value(item: ConnectionField, value: Any, conn_id: str) -> Any:

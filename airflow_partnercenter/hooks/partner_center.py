@@ -134,12 +134,15 @@ class PartnerCenterHook(BaseHook):
 
         :return: whether it worked, and one sentence that says what is wrong and who must do what.
         """
+        from airflow_partnercenter.token_caches import add_word_of_cache
+
+        settings = None
         try:
             settings = self._settings()
             with build_client(settings, patient=False) as client:
                 client.probe()
         except PartnerCenterError as error:
-            return False, str(error)
+            return False, add_word_of_cache(error, settings.token_cache if settings else None)
         except Exception as error:  # Airflow shows a sentence, whatever happens
             return False, f"{type(error).__name__}: {error}"
         if settings.auth_mode == "access_token":

@@ -86,11 +86,12 @@ def leaks(text: str, parts: dict[str, str]) -> set[str]:
 
 def test_every_case_went_as_it_should(found: dict[str, Any]) -> None:
     """A run that failed for another reason than its case would prove nothing."""
-    assert {name.split()[0] for name in found["states"]} == set(secret_runs.CASES)
-    dags = len({name.split()[1] for name in found["states"]})
-    assert dags == len(list(secret_runs.SAMPLE_DAGS.glob("*.py")))
+    assert {name.split()[0] for name in found["states"]} == {*secret_runs.CASES, "file_is_gone"}
     for name, state in found["states"].items():
         assert state == ("success" if name.startswith("success") else "failed"), name
+    for state in ("success", "failed"):
+        dags = {name.split()[1] for name, reached in found["states"].items() if reached == state}
+        assert len(dags) == len(list(secret_runs.SAMPLE_DAGS.glob("*.py"))), state
     kinds = {name.rsplit(" ", 1)[0] for name in found["secrets"]}
     for kind in ("client secret", "refresh token", "access token", "passphrase", "proxy password"):
         assert kind in kinds
@@ -135,6 +136,28 @@ def test_metadata_database_shows_no_secret(folder: Path, parts: dict[str, str]) 
                 assert leaks(text, parts) == set(), table
     for path in (folder / "airflow").glob("airflow.db*"):
         assert leaks(path.read_bytes().decode("latin-1"), parts) == set(), path
+
+
+def test_lineage_shows_no_secret(folder: Path, parts: dict[str, str]) -> None:
+    """OpenLineage's events of every DAG: of success with what was read and written, and of failure with its error."""
+    text = (folder / secret_runs.LINEAGE).read_text()
+    events = [json.loads(line) for line in text.splitlines()]
+    for kind in ("COMPLETE", "FAIL"):
+        dags = {event["job"]["name"].partition(".")[0] for event in events if event["eventType"] == kind}
+        assert len(dags) == len(list(secret_runs.SAMPLE_DAGS.glob("*.py"))), kind
+    assert any(event.get("inputs") and event.get("outputs") for event in events if event["eventType"] == "COMPLETE")
+    assert "AADSTS700082" in text
+    assert leaks(text, parts) == set()
+
+
+def test_asset_events_show_no_secret(folder: Path, parts: dict[str, str]) -> None:
+    """What the report's DAG tells of its file, which others are started by."""
+    with sqlite3.connect(folder / "airflow" / "airflow.db") as database:
+        extras = [extra for (extra,) in database.execute("select extra from asset_event")]
+    assert len(extras) == len([name for name in secret_runs.CASES if name.startswith("success")])
+    for extra in extras:
+        assert json.loads(extra)["row_count"] > 0
+        assert leaks(extra, parts) == set()
 
 
 def test_token_cache_is_a_variable_that_airflow_masks(folder: Path, found: dict[str, Any]) -> None:

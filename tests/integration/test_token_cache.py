@@ -265,6 +265,23 @@ def test_connection_test_never_touches_the_cache(emulator, read, file, connect):
     assert read() == 0
 
 
+def test_test_button_with_an_expired_token_says_that_tasks_may_live_on(emulator, read, file, connect):
+    """The connection's token has died of age, tasks live on by the rotated one: no false alarm."""
+    read()
+    _change(file, expires_on="1")
+    emulator.answer_next(_dead_of_age, TOKEN)
+    works, sentence = PartnerCenterHook().test_connection()
+    assert not works
+    assert "AADSTS700082" in sentence
+    assert f"Tasks may still work by the newer refresh token in the token cache (file:{file})" in sentence
+    assert read() == 1
+
+
+def _dead_of_age(_: Any) -> Answer:
+    text = "AADSTS700082: The refresh token has expired due to inactivity."
+    return Answer(400, {"error": "invalid_grant", "error_description": text, "error_codes": [700082]})
+
+
 def test_cache_helps_nobody_to_the_connections_token(emulator, read, file):
     """The connection's refresh token is remembered by a salted hash only; each cache has a salt of its own."""
     read()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_partnercenter.exceptions import AuthenticationError, InteractionRequiredError, TokenServiceError
+from airflow_partnercenter.exceptions import ApiError, AuthenticationError, InteractionRequiredError, TokenServiceError
 
 _SIGN_IN_AGAIN = (
     "sign the service account in again, interactively and with MFA, and put the new refresh token into the connection"
@@ -88,6 +88,8 @@ _CONFIGURATION = {
 SERVICE_TROUBLE = {"temporarily_unavailable", "server_error", "service_unavailable"}
 #: Refusals of the grant itself: another refresh token may still be good.
 DEAD_GRANT = {"invalid_grant", "interaction_required", "consent_required", "login_required"}
+#: AADSTS codes of a refresh token that nobody has used for too long. Whatever else ends one ends its successors too.
+_UNUSED = ("700082", "70008")
 
 
 def refusal(result: Mapping[str, Any]) -> AuthenticationError | TokenServiceError:
@@ -113,6 +115,14 @@ def refusal(result: Mapping[str, Any]) -> AuthenticationError | TokenServiceErro
         error_description=description,
         correlation_id=correlation_id,
     )
+
+
+def is_unused_too_long(error: Exception) -> bool:
+    """Return whether Entra ID refused a refresh token by reason of its age alone: one that came of it may live on."""
+    if not isinstance(error, InteractionRequiredError) or isinstance(error, ApiError):
+        return False
+    code = _aadsts({}, error.error_description or "")
+    return code in _UNUSED or (not code and error.error == "invalid_grant")
 
 
 def _aadsts(result: Mapping[str, Any], description: str) -> str:

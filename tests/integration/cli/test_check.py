@@ -18,6 +18,7 @@ from tests.integration.test_connection_page import ENTRA, PARTNER_CENTER
 
 TOKEN = "/oauth2/v2.0/token"
 API = "/analytics/commercial/deployment/license"
+CACHE = "variable:partner_center_token_cache"
 STEPS = ["connection", "token", "partner_center", "license_row"]
 HOLDER = "the service account"
 ENTRA_ADMIN = "Entra administrator"
@@ -105,6 +106,28 @@ def test_refused_refresh_token_names_cause_and_person(check, emulator, name, who
     assert cause in steps["token"]["message"]
     assert steps["token"]["who_must_act"] == who
     assert [steps[name]["ok"] for name in STEPS] == [True, False, None, None]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"refresh_token": "expired", "token_cache": CACHE}, True),
+        ({"refresh_token": "inactive", "token_cache": CACHE}, True),
+        ({"refresh_token": "expired"}, False),
+        ({"refresh_token": "revoked", "token_cache": CACHE}, False),
+        ({"refresh_token": "conditional_access", "token_cache": CACHE}, False),
+        ({"password": "wrong-secret", "token_cache": CACHE}, False),
+    ],
+    ids=str,
+)
+def test_expired_token_is_no_alarm_about_tasks_that_have_a_cache(check, emulator, changes, said):
+    """Check never touches the cache, so it says what tasks may have there, unless that has ended as well."""
+    if name := changes.get("refresh_token"):
+        changes = changes | {"refresh_token": emulator.REFRESH_TOKENS[name]}
+    status, steps = check(**changes)
+    assert status == 1
+    word = f"Tasks may still work by the newer refresh token in the token cache ({CACHE})"
+    assert (word in steps["token"]["message"]) is said
 
 
 @pytest.mark.parametrize(
@@ -280,6 +303,30 @@ def test_connection_of_another_fernet_key_says_so(run, emulator, database, monke
     assert outcome.status == 1
     assert "cannot be decrypted here" in outcome.out
     assert "fernet_key" in outcome.out
+
+
+@pytest.mark.parametrize("options", [["--json"], []], ids=str)
+def test_unexpected_error_is_a_failed_step_that_names_only_its_kind(options, tmp_path):
+    """A secrets backend that cannot be loaded: JSON is JSON, there is no traceback, and no text of the error."""
+    environment = os.environ | {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__SECRETS__BACKEND": "missing_package.Backend"}
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("airflow-partnercenter")), "check", "somewhere", *options],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "an unexpected AirflowConfigException ended the check" in done.stdout
+    assert "missing_package" not in done.stdout
+    if options:
+        steps = json.loads(done.stdout)["steps"]
+        assert [step["step"] for step in steps] == STEPS
+        assert [step["ok"] for step in steps] == [False, None, None, None]
+        assert steps[0]["who_must_act"] == "whoever runs this Airflow"
+        assert steps[0]["details"] == {"error": "AirflowConfigException"}
 
 
 def test_missing_connection_says_how_to_make_one(run, database):

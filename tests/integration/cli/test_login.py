@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from airflow_partnercenter.emulator import Answer
+from airflow_partnercenter.get_provider_info import HTTPS_PORT, port_is_needed_for_test
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 from tests.integration.cli.conftest import place
 
@@ -587,6 +588,35 @@ def test_connection_in_airflow_is_updated_and_all_else_stays(run, emulator, data
     assert fields["extra"]["x_unknown"] == 1
     assert fields["extra"]["refresh_token"].startswith("1.A")
     assert "stale-one" not in json.dumps(fields)
+
+
+def in_database(fields):
+    """Put a connection into the metadata database, as Airflow's form does; its fields as of ``AIRFLOW_CONN_*``."""
+    from airflow.models import Connection
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        session.add(Connection(conn_id="prod", **fields | {"extra": json.dumps(fields["extra"])}))
+
+
+def test_public_client_takes_the_secret_out_of_the_stored_connection(run, emulator, database):
+    """The application has become a public one: its old secret, which Entra ID would refuse, is stored no longer."""
+    in_database(emulator.connection(login=emulator.public_client_id))
+    outcome = run("login", "--conn-id", "prod", "--public-client")
+    assert outcome.status == 0, outcome.err
+    assert "password" not in stored("prod")
+    assert run("check", "prod").status == 0
+
+
+def test_another_host_comes_without_the_port_of_the_old_one(run, emulator, database):
+    """What was checked is what is stored: the new address, on its own port."""
+    in_database(emulator.connection(host="https://old.example") | {"port": 8443})
+    outcome = run("login", "--conn-id", "prod", "--host", emulator.base_url)
+    assert outcome.status == 0, outcome.err
+    fields = stored("prod")
+    assert fields["host"] == emulator.base_url
+    assert fields.get("port") == (HTTPS_PORT if port_is_needed_for_test() else None)
+    assert run("check", "prod").status == 0
 
 
 @pytest.mark.parametrize(
