@@ -55,6 +55,22 @@ def check_files(customers, frames, row_counts):
     return rows
 
 
+def list_left_out(files):
+    """Return why each customer was left out, by its id, if XCom had room for all of them."""
+    for file in files:
+        if len(file["skipped_customers"]) < file["skipped_customer_count"]:
+            raise AirflowFailException(
+                f"{file['uri']} leaves out {file['skipped_customer_count']:,} customers, of whom XCom lists only "
+                f"{len(file['skipped_customers']):,}: raise [partner_center] max_xcom_bytes and clear store_batch, "
+                "or start a run with a smaller batch_size."
+            )
+    return {
+        customer["customer_id"].lower(): f"{customer['status_code']} {customer['error'] or ''}".strip()
+        for file in files
+        for customer in file["skipped_customers"]
+    }
+
+
 with DAG(
     "partner_center_customers_fan_out",
     schedule=None,
@@ -144,11 +160,7 @@ with DAG(
         report = build_license_report({"now": licenses})
         numbers = ["licenses_sold", "licenses_deployed", "licenses_unused", "deployment_percent", "row_count"]
         totals = report.by_customer.set_index("customer_tenant_id")[numbers]
-        left_out = {
-            customer["customer_id"].lower(): f"{customer['status_code']} {customer['error'] or ''}".strip()
-            for file in files
-            for customer in file["skipped_customers"]
-        }
+        left_out = list_left_out(files)
         table = customers.join(totals, on="customer_id").fillna({"row_count": 0})
         table["left_out"] = table["customer_id"].map(left_out)
         table = table.sort_values(["licenses_unused", "customer_name"], ascending=[False, True])

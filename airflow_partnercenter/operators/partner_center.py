@@ -5,21 +5,21 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, conf
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_partnercenter import __version__
 from airflow_partnercenter.assets import add_events, check_outlets
-from airflow_partnercenter.exceptions import ConfigurationError, ResultTooLargeError
-from airflow_partnercenter.get_provider_info import MAX_XCOM_BYTES
+from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError, ResultTooLargeError
 from airflow_partnercenter.hooks.partner_center import failing_fast
 from airflow_partnercenter.lineage import TaskLineage, report_output
 from airflow_partnercenter.links.partner_center import FILE_ADDRESS_KEY, FileLink
 from airflow_partnercenter.locations import FileLocation
 from airflow_partnercenter.operators.base import PartnerCenterLicensesOperator
+from airflow_partnercenter.operators.xcom_size import byte_count, configured_limit, fitting
 from airflow_partnercenter.storage import PROCESSED_DATE, Destination, SpooledFile, filesystem_of, open_path
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
+    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context, ObjectStoragePath
 
     from airflow_partnercenter.api.client import LicenseReader
     from airflow_partnercenter.expectations import QualityGate
@@ -39,8 +39,9 @@ class PartnerCenterListLicensesOperator(PartnerCenterLicensesOperator):
     :meth:`PartnerCenterHook.list_licenses` returns them. Customers left out by ``on_customer_error="skip"`` are in the
     XCom ``skipped_customers``. Further parameters: :class:`PartnerCenterLicensesOperator`.
 
-    :param max_xcom_bytes: most bytes of UTF-8 JSON to push; beyond it the task fails before anything is pushed. By
-        default what ``[partner_center] max_xcom_bytes`` of Airflow's configuration says, which is 49 152 if not set.
+    :param max_xcom_bytes: most bytes of UTF-8 JSON to push, skipped customers included; beyond it the task fails before
+        anything is pushed. By default what ``[partner_center] max_xcom_bytes`` of Airflow's configuration says, which
+        is 49 152 if not set.
     """
 
     def __init__(self, *, max_xcom_bytes: int | None = None, **kwargs: Any) -> None:
@@ -53,32 +54,25 @@ class PartnerCenterListLicensesOperator(PartnerCenterLicensesOperator):
             self._check_choice("on_empty", ("allow", "skip", "fail"))
             rows, skipped = self._read_whole(_rows_and_skipped)
             self._meet_emptiness(len(rows))
-            self._check_size(rows)
+            self._check_size(rows, skipped)
         if skipped:
             context["ti"].xcom_push(key="skipped_customers", value=skipped)
         return rows
 
-    def _check_size(self, rows: list[dict[str, Any]]) -> None:
-        size, limit = len(json.dumps(rows, ensure_ascii=False).encode()), self._limit()
-        logger.info("%s: %d rows, %d bytes for XCom", self.resource, len(rows), size)
-        if size > limit:
+    def _check_size(self, rows: list[dict[str, Any]], skipped: list[dict[str, Any]]) -> None:
+        size, beside = byte_count(rows), byte_count(skipped) if skipped else 0
+        limit = configured_limit() if self.max_xcom_bytes is None else self.max_xcom_bytes
+        logger.info("%s: %d rows, %d bytes for XCom", self.resource, len(rows), size + beside)
+        if size + beside > limit:
+            told = f"{len(rows):,} rows of {self.resource} are {size:,} bytes"
+            if skipped:
+                told += f" and the list of {len(skipped):,} skipped customers {beside:,}"
             raise ResultTooLargeError(
-                f"{len(rows):,} rows of {self.resource} are {size:,} bytes, more than max_xcom_bytes={limit:,}. Ask "
-                "for less by filter_expression or group_by, or write them to a file: two lines of the task change, to\n"
+                f"{told}, more than max_xcom_bytes={limit:,}. Ask for less by filter_expression or group_by, or write "
+                "them to a file: two lines of the task change, to\n"
                 f"    {PartnerCenterLicensesToObjectStorageOperator.__name__}(\n"
                 f'        destination="s3://connection@bucket/{self.resource}/{PROCESSED_DATE}.parquet",'
             )
-
-    def _limit(self) -> int:
-        if self.max_xcom_bytes is not None:
-            return self.max_xcom_bytes
-        configured = conf.get("partner_center", "max_xcom_bytes", fallback=str(MAX_XCOM_BYTES))
-        try:
-            return int(configured)
-        except ValueError:
-            raise ConfigurationError(
-                f"[partner_center] max_xcom_bytes is {configured!r} in Airflow's configuration: give a whole number."
-            ) from None
 
 
 class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator):
@@ -101,8 +95,10 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
         DAGs on an event with a key, and all others on one without.
     :return: ``{"uri", "resource", "file_format", "row_count", "byte_count", "sha256", "processed_date_time":
         {"min", "max"}, "correlation_id", "columns"}``, plain JSON values; with ``on_customer_error="skip"`` also
-        ``"skipped_customers"``, a list of ``{"customer_id", "status_code", "code", "error"}``; with ``expectations``
-        also ``"expectations"``, a list of ``{"name", "on_failure", "expected", "observed", "passed", "message"}``.
+        ``"skipped_customer_count"`` and ``"skipped_customers"``, a list of ``{"customer_id", "status_code", "code",
+        "error"}`` of as many as fit into ``[partner_center] max_xcom_bytes``, while the log has all; with
+        ``expectations`` also ``"expectations"``, a list of ``{"name", "on_failure", "expected", "observed", "passed",
+        "message"}``.
     """
 
     template_fields: Sequence[str] = (
@@ -144,12 +140,15 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
             self._check_choice("if_exists", ("replace", "skip", "fail"))
             destination = Destination.parse(self.destination, self.file_format)
             self._gate()
+            if self.on_customer_error == "skip":
+                configured_limit()
             check_outlets(self.outlets, destination.uri)
-            open_path(destination.uri)
+            # Here and not when the file is in place: then no connection may be needed to tell of it.
+            path = open_path(destination.uri)
             if destination.is_final:
                 self._meet_existing(destination)
             described = self._read_whole(lambda reader, lineage: self._write(reader, lineage, destination))
-            self._announce(context, described)
+            self._announce(context, described, path)
         return described
 
     def on_kill(self) -> None:
@@ -191,17 +190,44 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
         key = tuple(field.column for field in resource.fields if field.wire in (self.group_by or ())) or resource.key
         return QualityGate(self.expectations, ExpectedRows(resource.name, resource.columns, key))
 
-    def _announce(self, context: "Context", described: dict[str, Any]) -> None:
-        """Tell Airflow and OpenLineage what was written, and leave the file's web address for its link."""
-        path, location = open_path(described["uri"]), FileLocation.of(described["uri"])
-        filesystem = filesystem_of(path)
-        add_events(context, self.outlets, described, partitioned=self.partition_asset_events)
+    def _announce(self, context: "Context", described: dict[str, Any], path: "ObjectStoragePath") -> None:
+        """Tell Airflow and OpenLineage what was written, and leave the file's web address for its link.
+
+        Asset events must not be lost in silence: DAGs wait for them, and a task that succeeds without its event stops
+        them. So an error of theirs fails the task. Lineage and link tell about a file that is in place; without them
+        nothing is missing in the data, so they are at most a warning.
+
+        :param path: of the destination as given; its filesystem is the file's.
+        """
+        location = FileLocation.of(described["uri"])
+        self._add_events(context, described)
         report_output(path, location.asset_uri)
-        if self._lineage:
-            self._lineage.note_file(described, filesystem)
-        self.file_web_address = location.web_address(filesystem)
-        if self.file_web_address and "ti" in context:
-            context["ti"].xcom_push(key=FILE_ADDRESS_KEY, value=self.file_web_address)
+        try:
+            filesystem = filesystem_of(path)
+            if self._lineage:
+                self._lineage.note_file(described, filesystem)
+            self._leave_link(context, location.web_address(filesystem))
+        except Exception as error:  # whatever a store's library or Airflow's server raises
+            logger.warning(
+                "%s is written, but not in links or lineage: %s: %s", described["uri"], type(error).__name__, error
+            )
+
+    def _add_events(self, context: "Context", described: dict[str, Any]) -> None:
+        try:
+            add_events(context, self.outlets, described, partitioned=self.partition_asset_events)
+        except Exception as error:
+            if self.if_exists == "replace":
+                raise
+            # The next attempt would find the file, and skip: the event would be lost after all.
+            raise PartnerCenterError(
+                f"{described['uri']} is written, but its asset events failed ({type(error).__name__}: {error}): remove "
+                f"the file and run the task again. No retry is made, as if_exists is {self.if_exists!r}."
+            ) from error
+
+    def _leave_link(self, context: "Context", web_address: str | None) -> None:
+        self.file_web_address = web_address
+        if web_address and "ti" in context:
+            context["ti"].xcom_push(key=FILE_ADDRESS_KEY, value=web_address)
 
     def _provenance(self, reader: "LicenseReader") -> dict[str, str]:
         """Return what a Parquet file says of itself; rows of many customers name them by themselves."""
@@ -254,10 +280,24 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
             "columns": reader.schema.names,
         }
         if self.on_customer_error == "skip":
-            described["skipped_customers"] = reader.skipped_customers
+            described |= _told_of_skipped(reader.skipped_customers)
         if expectations:
             described["expectations"] = expectations
         return described
+
+
+def _told_of_skipped(skipped: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the description says of skipped customers; thousands of them would be too much for XCom."""
+    told = fitting(skipped, limit := configured_limit())
+    if told != skipped:
+        logger.warning(
+            "%d customers were skipped, more than [partner_center] max_xcom_bytes=%d has room for: XCom lists %d of "
+            "them, with shortened errors; all are in this log.",
+            len(skipped),
+            limit,
+            len(told),
+        )
+    return {"skipped_customer_count": len(skipped), "skipped_customers": told}
 
 
 def _rows_and_skipped(

@@ -6,6 +6,7 @@ from typing import Self
 
 from airflow_partnercenter.exceptions import ConfigurationError
 from airflow_partnercenter.file_formats import WRITERS
+from airflow_partnercenter.storage.paths import refuse_keys
 from airflow_partnercenter.storage.targets import target_of
 
 #: In a destination, stands for the newest day in the file: known only when the rows have been read.
@@ -89,6 +90,7 @@ def checked_uri(uri: str) -> str:
     """
     if not isinstance(uri, str) or not uri.strip():
         raise ConfigurationError("destination is empty: give a URI such as s3://connection@bucket/key.parquet.")
+    refuse_keys(uri)
     matched = _SCHEME.fullmatch(uri)
     if not matched:
         absolute = uri if uri.startswith("/") else f"/{uri}"

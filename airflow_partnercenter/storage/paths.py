@@ -1,5 +1,6 @@
 """A URI becomes a path on a filesystem, its connection checked first."""
 
+import re
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, ObjectStoragePath
@@ -7,6 +8,10 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 from airflow_partnercenter.exceptions import ConfigurationError
 
 _LOCAL_SCHEMES = ("file://", "local://")
+#: ``KEY:SECRET@`` before the bucket. A secret may hold slashes, so the ``@`` need not stand before the first one; a key
+#: may hold ``@``, and then no colon stands before the first slash, but in the name of an S3 access point. (One before
+#: a port is refused too, as secrets may begin like a port; the connection has a place for it.)
+_KEYS = re.compile(r"([^:/@]*://)?+(?!arn:aws)[^/@]*(:|%3A)[^@]*@", re.IGNORECASE)
 
 
 def is_local(uri: str) -> bool:
@@ -14,12 +19,25 @@ def is_local(uri: str) -> bool:
     return uri.startswith(_LOCAL_SCHEMES)
 
 
+def refuse_keys(uri: str) -> None:
+    """Refuse a URI that carries keys or a password, without repeating it: it would be in the log.
+
+    :raises ConfigurationError: it does; the message says where they belong.
+    """
+    if _KEYS.match(uri):
+        raise ConfigurationError(
+            "destination has a ':' before an '@', as a URI with keys or a password has; it is not repeated here. Put "
+            "the keys into an Airflow connection, whose ID has no ':', and write scheme://connection@bucket/key."
+        )
+
+
 def open_path(uri: str) -> ObjectStoragePath:
     """Return the path of a URI, its connection checked first: the filesystem layer swallows an unknown one.
 
     :raises ConfigurationError: the connection, the scheme or the library for it is not there, or the connection is
-        not one that its library can use.
+        not one that its library can use; or the URI carries keys.
     """
+    refuse_keys(uri)
     conn_id = connection_id(uri)
     try:
         if conn_id:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self, cast
 
-from airflow_partnercenter.exceptions import ConfigurationError, TransportError
+from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError, TransportError
 from airflow_partnercenter.file_formats import WRITERS
 from airflow_partnercenter.storage.destinations import Destination, checked_uri
 from airflow_partnercenter.storage.targets import Target, target_of
@@ -99,6 +99,7 @@ class SpooledFile:
         :return: False if there is an earlier file that must not be replaced; it is as it was.
         :raises ConfigurationError: the bucket or container does not exist, or writing is not allowed.
         :raises TransportError: the store failed.
+        :raises PartnerCenterError: what arrived is not what was sent, and must be removed by hand.
         """
         self._target = target_of(destination.uri)
         return _put(self.path, destination.uri, self._target, replace=replace)
@@ -124,7 +125,8 @@ def _put(spool: Path, uri: str, target: Target, *, replace: bool) -> bool:
 
     :return: False if there is an earlier file that must not be replaced.
     :raises ConfigurationError: there is one that the store does not let be replaced.
-    :raises TransportError: the sizes differ.
+    :raises TransportError: the sizes differ; the next attempt replaces the file.
+    :raises PartnerCenterError: they differ, and no attempt may replace the file.
     """
     sent = spool.stat().st_size
     if not replace and target.size() is not None:
@@ -137,12 +139,26 @@ def _put(spool: Path, uri: str, target: Target, *, replace: bool) -> bool:
         return False
     try:
         arrived = target.size()
-    except ConfigurationError:
-        logger.warning("%s was written, but its size could not be checked: the connection may not read there.", uri)
+    except (ConfigurationError, TransportError) as error:
+        # The store acknowledged the upload. To fail now would let the next attempt find this file, and take it for
+        # another's: skipped or failed, though all is there.
+        refused = isinstance(error, ConfigurationError)
+        reason = "the connection may not read there" if refused else "the store failed just after it took the file"
+        logger.warning("%s was written, but its size could not be checked: %s.", uri, reason)
         return True
     if arrived != sent:
-        raise TransportError(f"{uri} holds {arrived} bytes after an upload of {sent}: run the task again.")
+        sentence = f"{uri} holds {arrived or 0} bytes after an upload of {sent}"
+        raise _mismatch(sentence, retry_replaces=replace or arrived is None)
     return True
+
+
+def _mismatch(sentence: str, *, retry_replaces: bool) -> PartnerCenterError:
+    if retry_replaces:
+        return TransportError(f"{sentence}: run the task again.")
+    return PartnerCenterError(
+        f"{sentence}: remove it by hand and run the task again. No retry is made, as it would find that file and leave "
+        "it as it is."
+    )
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The sample DAGs, run by Airflow itself against the emulator."""
 
 import json
+import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_partnercenter.emulator import Emulator
 from tests.support.mail import MailServer
@@ -259,6 +261,24 @@ def test_customers_that_are_refused_or_have_no_rows_are_listed_not_lost(
     assert table.loc[[refused, empty], "licenses_sold"].isna().all()
     returned = xcom(dag_run, "report_customers")
     assert (returned["customers_left_out"], returned["customers_without_rows"]) == (1, 1)
+
+
+def test_customers_left_out_that_xcom_has_no_room_for_fail_the_table(
+    dag_bag: Any, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table that took a refused customer for one without rows would be wrong; the way out is in the error."""
+    monkeypatch.setenv("AIRFLOW__PARTNER_CENTER__MAX_XCOM_BYTES", "300")
+    for customer in emulator.partner.customers[3:7]:
+        emulator.inject("fault_text_code", path=f"/customers/{customer.id}/")
+
+    dag_run, folder = _fan_out(dag_bag, tmp_path, batch_size=10)
+
+    assert states(dag_run)["report_customers"] == "failed"
+    assert not (folder / "customers.csv").exists()
+    sample = sys.modules[dag_bag.dags[dag_run.dag_id].get_task("report_customers").python_callable.__module__]
+    batch = next(task for task in dag_run.get_task_instances() if (task.task_id, task.map_index) == ("store_batch", 0))
+    with pytest.raises(AirflowFailException, match=r"leaves out 4 customers.*only 2: raise .*max_xcom_bytes"):
+        sample.list_left_out([batch.xcom_pull(task_ids="store_batch", map_indexes=0)])
 
 
 def test_partner_whose_customers_all_have_no_rows_gets_a_table_of_them(

@@ -2,12 +2,13 @@
 
 import json
 import socket
+import uuid
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import boto3
 import pytest
-from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Asset, BaseHook
 from airflow.serialization.serialized_objects import DagSerialization
 from moto.server import ThreadedMotoServer
 
@@ -17,7 +18,10 @@ from airflow_partnercenter.operators.partner_center import PartnerCenterLicenses
 
 @pytest.fixture
 def amazon(monkeypatch):
-    """Run an S3 that is reached as amazonaws.com, and return a connection to it with a bucket ``licences``."""
+    """Run an S3 that is reached as amazonaws.com, and return a connection to it with a bucket ``licences``.
+
+    By a name of its own, as Airflow keeps the filesystem of a connection for the next test.
+    """
     real = socket.getaddrinfo
 
     def resolve(host, *arguments, **options):
@@ -34,8 +38,9 @@ def amazon(monkeypatch):
     client.create_bucket(Bucket="licences")
     extra = {"region_name": "us-east-1", "endpoint_url": endpoint}
     connection = {"conn_type": "aws", "login": "test", "password": "testtest", "extra": extra}
-    monkeypatch.setenv("AIRFLOW_CONN_AMAZON", json.dumps(connection))
-    yield
+    conn_id = f"amazon_{uuid.uuid4().hex[:8]}"
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+    yield conn_id
     server.stop()
 
 
@@ -48,14 +53,78 @@ def test_link_leads_to_the_object_in_amazons_console(entra, connect, amazon):
     """The operator that ran knows the address, and leaves it in XCom for the webserver of Airflow 2."""
     connect(entra)
     task = PartnerCenterLicensesToObjectStorageOperator(
-        task_id="t", resource="licenses_deployment", destination="s3://amazon@licences/a b/{processed_date}.csv"
+        task_id="t", resource="licenses_deployment", destination=f"s3://{amazon}@licences/a b/{{processed_date}}.csv"
     )
     ti = _TaskInstance(pushed={})
     described = task.execute({"ti": ti})
-    key = described["uri"].removeprefix("s3://amazon@licences/").replace(" ", "%20")
+    key = described["uri"].removeprefix(f"s3://{amazon}@licences/").replace(" ", "%20")
     address = f"https://console.aws.amazon.com/s3/object/licences?prefix={key}"
     assert FileLink().get_link(task, ti_key=None) == address
     assert ti.pushed == {FILE_ADDRESS_KEY: address}
+
+
+def test_finished_task_does_not_fail_for_its_link(entra, connect, amazon, logs):
+    """The object is there: an XCom that cannot be pushed costs the link of Airflow 2, and a warning."""
+    connect(entra)
+
+    class Refusing:
+        def xcom_push(self, key, value):
+            raise ConnectionError("the API server is away")
+
+    task = PartnerCenterLicensesToObjectStorageOperator(
+        task_id="t", resource="licenses_deployment", destination=f"s3://{amazon}@licences/a.csv"
+    )
+    assert task.execute({"ti": Refusing()})["uri"] == f"s3://{amazon}@licences/a.csv"
+    assert "the API server is away" in logs.text
+    assert FileLink().get_link(task, ti_key=None).endswith("/licences?prefix=a.csv")
+
+
+def test_connection_is_not_read_again_when_the_object_is_there(entra, connect, amazon, monkeypatch):
+    """A secrets backend that goes away then does no harm."""
+    connect(entra)
+    endpoint = BaseHook.get_connection(amazon).extra_dejson["endpoint_url"]
+    bucket = boto3.resource("s3", endpoint_url=endpoint, aws_access_key_id="test", aws_secret_access_key="testtest",
+                            region_name="us-east-1").Bucket("licences")  # fmt: skip
+    real = BaseHook.get_connection
+
+    def get_connection(conn_id):
+        if conn_id == amazon and list(bucket.objects.filter(Prefix=amazon)):
+            raise ConnectionError("the secrets backend is away")
+        return real(conn_id)
+
+    monkeypatch.setattr(BaseHook, "get_connection", staticmethod(get_connection))
+    task = PartnerCenterLicensesToObjectStorageOperator(
+        task_id="t",
+        resource="licenses_deployment",
+        destination=f"s3://{amazon}@licences/{amazon}/{{processed_date}}.csv",
+    )
+    assert task.execute({})["uri"].startswith(f"s3://{amazon}@licences/{amazon}/20")
+    with pytest.raises(ConnectionError):
+        BaseHook.get_connection(amazon)
+
+
+def test_lost_asset_event_fails_the_task_until_one_is_sent(entra, connect, tmp_path):
+    """DAGs wait for it: to go on without would stop them in silence."""
+    connect(entra)
+
+    class Refusing:
+        def __getitem__(self, outlet):
+            raise ConnectionError("no events")
+
+    def store(if_exists, name):
+        PartnerCenterLicensesToObjectStorageOperator(
+            task_id="t",
+            resource="licenses_deployment",
+            destination=f"file://{tmp_path}/{name}",
+            if_exists=if_exists,
+            outlets=[Asset("a")],
+        ).execute({"outlet_events": Refusing()})
+
+    with pytest.raises(ConnectionError, match="no events"):
+        store("replace", "a.csv")
+    # A retry would find the file and skip, without an event again.
+    with pytest.raises(AirflowFailException, match="remove the file"):
+        store("skip", "b.csv")
 
 
 def test_links_survive_the_database():

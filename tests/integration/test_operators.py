@@ -6,6 +6,7 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -23,10 +24,12 @@ from airflow_partnercenter.exceptions import (
     ServiceError,
     ThrottledError,
 )
+from airflow_partnercenter.get_provider_info import MAX_XCOM_BYTES
 from airflow_partnercenter.operators.partner_center import (
     PartnerCenterLicensesToObjectStorageOperator,
     PartnerCenterListLicensesOperator,
 )
+from airflow_partnercenter.operators.xcom_size import fitting
 from tests.support.documented import CUSTOMER_ID, ROWS, query_of
 from tests.unit.test_storage import _read_back as read_back
 
@@ -229,6 +232,68 @@ def test_limit_of_the_configuration_holds_where_the_task_sets_none(entra, connec
     monkeypatch.setenv("AIRFLOW__PARTNER_CENTER__MAX_XCOM_BYTES", "plenty")
     with pytest.raises(AirflowFailException, match="'plenty'"):
         _list(resource="partner_licenses_usage")
+
+
+def _refuse_all_but_the_first(emulator) -> list[str]:
+    fault = {"code": "2032", "description": "The partner has no delegated rights. " * 5, "data": [], "source": "x"}
+    first, *others = (customer.id for customer in emulator.partner.customers)
+    for customer in others:
+        emulator.answer_next(Answer(403, fault), f"/customers/{customer}/")
+    return [first, *others]
+
+
+def test_skipped_customers_count_for_the_limit(emulator, connect):
+    """They are pushed too: rows that fit by themselves are refused where the list beside them does not fit."""
+    connect(emulator)
+    asked = {"resource": "customer_licenses_deployment", "on_customer_error": "skip"}
+    customers = _refuse_all_but_the_first(emulator)
+    size = len(json.dumps(_list(customer_id=customers[0], **asked), ensure_ascii=False).encode())
+    with pytest.raises(AirflowFailException, match=rf"{len(customers) - 1} skipped customers [\d,]+, more") as caught:
+        _list(customer_id=customers, max_xcom_bytes=size + 100, **asked)
+    assert isinstance(caught.value.__cause__, ResultTooLargeError)
+
+
+@pytest.mark.parametrize("emulator", [{"customers": 40}], indirect=True, ids=["forty customers"])
+@pytest.mark.parametrize("limit", [6_500, 2_000, 1])
+def test_description_lists_skipped_customers_within_the_limit(emulator, connect, tmp_path, monkeypatch, logs, limit):
+    """Errors are shortened first, then customers are missing; the count and the log have all of them."""
+    connect(emulator)
+    monkeypatch.setenv("AIRFLOW__PARTNER_CENTER__MAX_XCOM_BYTES", str(limit))
+    customers = _refuse_all_but_the_first(emulator)
+    described = _store(
+        f"file://{tmp_path}/a.csv",
+        resource="customer_licenses_deployment",
+        customer_id=customers,
+        on_customer_error="skip",
+    )
+    listed = described["skipped_customers"]
+    assert described["skipped_customer_count"] == len(customers) - 1
+    assert len(json.dumps(listed, ensure_ascii=False).encode()) <= max(limit, 2)
+    assert [customer["customer_id"] for customer in listed] == customers[1 : len(listed) + 1]
+    assert {6_500: len(listed) == len(customers) - 1, 2_000: 5 < len(listed) < 15, 1: not listed}[limit]
+    assert all(customer["error"].startswith("The partner has no") for customer in listed)
+    assert f"XCom lists {len(listed)} of them" in logs.text
+    assert all(f"Customer {customer} is left out" in logs.text for customer in customers[1:])
+
+
+def test_nonsense_for_a_limit_is_found_before_the_read(emulator, connect, tmp_path, monkeypatch):
+    """With the file in place it would be too late."""
+    connect(emulator)
+    monkeypatch.setenv("AIRFLOW__PARTNER_CENTER__MAX_XCOM_BYTES", "plenty")
+    with pytest.raises(AirflowFailException, match="'plenty'"):
+        _store(f"file://{tmp_path}/a.csv", on_customer_error="skip")
+    assert emulator.requests == []
+
+
+def test_batch_of_the_fan_out_lists_all_its_customers():
+    """249 of 250, each with the longest error that Partner Center's answers give, fit into the default limit."""
+    skipped = [
+        {"customer_id": str(UUID(int=number)), "status_code": 403, "code": "2032", "error": "x" * 400}
+        for number in range(249)
+    ]
+    listed = fitting(skipped, MAX_XCOM_BYTES)
+    assert [customer | {"error": None} for customer in listed] == [customer | {"error": None} for customer in skipped]
+    assert {customer["error"] for customer in listed} == {"x" * 49 + "…"}
 
 
 @pytest.mark.parametrize("emulator", [{"customers": 60}], indirect=True, ids=["sixty customers"])

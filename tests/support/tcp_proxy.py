@@ -20,6 +20,7 @@ class TcpProxy:
         self._connections: set[socket.socket] = set()
         self._listener: socket.socket | None = None
         self._trigger: bytes | None = None
+        self._before_trigger = b""
         self._after_bytes: int | None = None
         self._silently = False
         #: Set when what a test asked for has happened.
@@ -59,9 +60,12 @@ class TcpProxy:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def down_at(self, words: bytes) -> None:
-        """Go down when a client sends this; the request does not arrive."""
-        self._trigger = words
+    def down_at(self, words: bytes, *, after: bytes = b"") -> None:
+        """Go down when a client sends this; the request does not arrive.
+
+        :param after: must have been sent before, in another request.
+        """
+        self._trigger, self._before_trigger = words, after
 
     def down_after(self, byte_count: int) -> None:
         """Go down when clients have sent this much more."""
@@ -103,7 +107,10 @@ class TcpProxy:
         with self._lock:
             if self._after_bytes is not None:
                 self._after_bytes -= len(data)
-            due = (self._trigger or b"\0no") in data or (self._after_bytes is not None and self._after_bytes < 0)
+            reached = not self._before_trigger and (self._trigger or b"\0no") in data
+            if self._before_trigger in data:
+                self._before_trigger = b""
+            due = reached or (self._after_bytes is not None and self._after_bytes < 0)
         if not due:
             return False
         self.triggered.set()

@@ -18,7 +18,8 @@ from airflow_partnercenter.api.pages.decoding import RowDecoder
 from airflow_partnercenter.api.resources import RESOURCES
 from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError, TransportError
 from airflow_partnercenter.rows import to_rows
-from airflow_partnercenter.storage import Destination, SpooledFile, read_snapshots, write_whole
+from airflow_partnercenter.storage import Destination, SpooledFile, open_path, read_snapshots, write_whole
+from airflow_partnercenter.storage.spool import _put
 from airflow_partnercenter.storage.targets import target_of
 
 RECORDS = [
@@ -94,6 +95,49 @@ def test_destination_that_cannot_work_is_refused_with_the_way_to_write_it(uri, w
         Destination.parse(uri)
     assert all(word in str(caught.value) for word in words)
     assert "\n" not in str(caught.value)
+
+
+_WITH_KEYS = [
+    "s3://AKIAKEY:SuperSecret123@bucket/a.parquet",
+    "s3://AKIAKEY:Super/Secret/123@bucket/a.parquet",
+    "S3://AKIAKEY:Super/Secret123@bucket",
+    "s3://AKIAKEY%3ASuperSecret123@bucket/a.csv",
+    "s3://:SuperSecret123@bucket/a.txt",
+    "abfs://account:SuperSecret123==@reports@account.dfs.core.windows.net/a.csv",
+    "sftp://me:Super@Secret123@host/a.csv",
+    "file://me:SuperSecret123@host/a.csv",
+    "s3:/AKIAKEY:SuperSecret123@bucket/a.csv",
+    "AKIAKEY:SuperSecret123@bucket/a.csv",
+]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [Destination.parse, lambda uri: write_whole(uri, b"x"), read_snapshots, open_path],
+    ids=["destination", "write_whole", "read_snapshots", "open_path"],
+)
+@pytest.mark.parametrize("uri", _WITH_KEYS)
+def test_keys_in_a_uri_are_refused_and_not_repeated(uri, use):
+    """The error goes to the task's log, where many read it; it says where keys belong."""
+    with pytest.raises(ConfigurationError, match="Airflow connection") as caught:
+        use(uri)
+    assert not any(part in str(caught.value) for part in ("AKIA", "Super", "Secret", "123"))
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "s3://conn@bucket/a@b:c.parquet",
+        "s3://bucket/run=manual__2026-11-25T00:00:00+00:00/me@example.com.parquet",
+        "s3://conn@arn:aws:s3:eu-west-1:123456789012:accesspoint/lake/me@example.com.parquet",
+        "s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/lake/me@example.com.parquet",
+        "hdfs://namenode:8020/a.parquet",
+        "file:///data/me:you@home/a.parquet",
+    ],
+)
+def test_colon_and_at_sign_in_a_key_are_no_secret(uri):
+    """An honest destination is taken as it is."""
+    assert Destination.parse(uri).uri == uri
 
 
 def test_suffix_and_format_must_agree():
@@ -231,6 +275,34 @@ def test_file_that_appears_meanwhile_is_not_replaced(tmp_path):
         assert spool.publish(destination, replace=True) is True
     assert os.listdir(tmp_path) == ["a.csv"]
     assert len(_read_back(tmp_path / "a.csv")) == len(RECORDS)
+
+
+class _LosesBytes:
+    """A place that says it took the file, and holds a part of it."""
+
+    def __init__(self):
+        self._held = None
+
+    def size(self):
+        return self._held
+
+    def put(self, spool, *, replace):
+        self._held = spool.stat().st_size - 1
+        return True
+
+    def give_up(self):
+        pass
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_upload_that_lost_bytes_is_retriable_only_if_a_retry_replaces_it(tmp_path, replace):
+    """Otherwise the next attempt would take the damaged file for a whole one of another run, and skip."""
+    spool = tmp_path / "spool"
+    spool.write_bytes(b"four")
+    with pytest.raises(PartnerCenterError, match="holds 3 bytes after an upload of 4") as caught:
+        _put(spool, "s3://bucket/a.csv", _LosesBytes(), replace=replace)
+    assert caught.value.retriable is replace
+    assert ("remove it by hand" in str(caught.value)) is not replace
 
 
 def test_two_writers_of_one_file_leave_one_whole_file(tmp_path):

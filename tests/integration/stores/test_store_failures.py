@@ -145,20 +145,18 @@ def test_store_that_goes_down_during_the_upload_is_retriable(place, proxy, temp,
     assert place.get("a.bin") == LARGE
 
 
-def test_store_that_goes_down_after_the_upload_is_retriable(
-    entra, connect, old, proxy, store_licenses, temp, impatient
+@pytest.mark.parametrize("if_exists", ["replace", "skip", "fail"])
+def test_store_that_goes_down_after_the_upload_has_the_new_object(
+    entra, connect, place, proxy, store_licenses, temp, impatient, logs, if_exists
 ):
-    """What arrived could not be checked: the new object is whole, and another run replaces it by the same."""
+    """The store acknowledged it. A failure would make Airflow's next attempt find its own object, and skip or fail."""
     connect(entra)
-    uri = old.uri("a.csv", conn_id=old.connect(proxy.port))
-    proxy.down_at(b"HEAD /")  # the check of the size
-    with pytest.raises(TransportError) as caught:
-        store_licenses(uri)
+    proxy.down_at(b"HEAD /", after=b"PUT /")  # the check of the size
+    described = store_licenses(place.uri("a.csv", conn_id=place.connect(proxy.port)), if_exists=if_exists)
     assert proxy.triggered.is_set()
-    _one_sentence(caught.value, "The store of")
-    proxy.up()
-    described = store_licenses(uri)
-    assert hashlib.sha256(old.get("a.csv")).hexdigest() == described["sha256"]
+    assert "its size could not be checked" in logs.text
+    assert hashlib.sha256(place.get("a.csv")).hexdigest() == described["sha256"]
+    assert place.keys() == ["a.csv"]
 
 
 def test_blip_during_the_upload_heals(place, proxy, temp):

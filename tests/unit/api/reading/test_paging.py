@@ -22,7 +22,7 @@ def _page(numbers, link=None, total=_LEFT_OUT) -> Reply:
 
 
 def _sequentially(client) -> list[dict[str, object]]:
-    """Read one page after the other; tests/unit/api/test_parallel.py reads several at once."""
+    """Read one page after the other; tests/unit/api/reading/test_parallel.py reads several at once."""
     return client.list_licenses(RESOURCE, max_parallel_requests=1)
 
 
