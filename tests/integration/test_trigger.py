@@ -427,7 +427,7 @@ def test_new_access_token_at_each_read_is_no_new_connection(emulator, mint):
         triggers = [_trigger(newer_than=LATER, partner_center_conn_id="minting") for _ in range(5)]
         async with _running(*triggers) as tasks:
             await _until(lambda: len(emulator.api_requests) == 4)
-            assert len(mint.reads) <= 5
+            assert len(mint.reads) <= len(emulator.api_requests) + 2
             assert len(_tokens(emulator)) == 1
             emulator.expire_access_tokens()
             emulator.today = date(2026, 11, 21)
@@ -435,7 +435,7 @@ def test_new_access_token_at_each_read_is_no_new_connection(emulator, mint):
 
     assert {event["status"] for event in asyncio.run(scene())} == {"success"}
     assert len(_tokens(emulator)) == 2
-    assert len(mint.reads) <= 7
+    assert len(mint.reads) <= len(emulator.api_requests) + 2
 
 
 def test_access_token_that_is_refused_and_not_renewed_is_an_error(emulator, connect):
