@@ -48,7 +48,7 @@ def add_word_of_cache(error: PartnerCenterError, setting: str | None) -> str:
 class VariableStore:
     """Keeps the text in an Airflow Variable: encrypted in Airflow's database, in reach of every worker.
 
-    Within a task of Airflow 3 it goes through the task's supervisor. Nothing keeps two tasks from signing in at the
+    Within a task or trigger of Airflow 3 it goes through the supervisor. Nothing keeps two tasks from signing in at the
     same time; of their tokens, all of which are good, the later ones stay.
 
     :param name: of the Variable; needs no creating beforehand.
@@ -69,7 +69,8 @@ class VariableStore:
             text = Variable.get(self._name, None)
         except Exception as error:  # whatever a secrets backend, the supervisor or the database raises
             raise TokenStoreError(
-                f"it cannot be read ({type(error).__name__}): check that tasks may read it, or name a file."
+                f"it cannot be read ({type(error).__name__}): check that tasks and triggers may read it, or name a "
+                "file."
             ) from error
         return None if text is None else str(text)
 
@@ -80,8 +81,8 @@ class VariableStore:
             Variable.set(self._name, text, description=_DESCRIPTION)
         except Exception as error:  # as above; a script without a supervisor gets an ImportError
             raise TokenStoreError(
-                f"it cannot be written ({type(error).__name__}): only tasks can write Variables, and only those kept "
-                "in Airflow's own database."
+                f"it cannot be written ({type(error).__name__}): only tasks and triggers can write Variables, and only "
+                "those kept in Airflow's own database."
             ) from error
         if before is not None and before != text and self.load() == before:
             raise TokenStoreError(

@@ -115,7 +115,7 @@ with DAG(
                 plan = [
                     {
                         "customer_id": customer["id"].lower(),
-                        "customer_name": customer.get("company_profile", {}).get("company_name"),
+                        "customer_name": (customer.get("company_profile") or {}).get("company_name"),
                         # Equal batches: a last one of a single customer would fail if that one is refused.
                         "file": f"{number * batch_count // count:04}.parquet",
                     }

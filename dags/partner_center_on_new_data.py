@@ -1,9 +1,9 @@
 """### A DAG that starts when Partner Center has processed new licence data.
 
 Microsoft refreshes licence data at its own pace, each service on its own day. The asset's watcher looks every quarter
-of an hour, in the triggerer and without a worker, and starts a run when any service has moved on. The run writes one
-file per processed date and says which services are new in it; a run that repeats finds the file there and changes
-nothing.
+of an hour, in the triggerer and without a worker, and starts a run when any service has moved on. The run returns the
+processed date of each service and writes one file for the newest of them; a run that repeats replaces that file by what
+is there then.
 
 Needs Airflow 3. On Airflow 2 there is no such DAG: schedule one by time, and begin it with
 `PartnerCenterLicensesSensor`.
@@ -24,7 +24,7 @@ if AssetWatcher is not None:
     from airflow_partnercenter.triggers.partner_center import PartnerCenterLicensesEventTrigger
 
     licenses = Asset(
-        name="partner_center_licenses_deployment",
+        name="partner_center_new_licenses",
         watchers=[
             AssetWatcher(
                 name="new_licenses_deployment",

@@ -15,11 +15,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError, TransportError
+from airflow_partnercenter.triggers.account import Account
 
 if TYPE_CHECKING:
     from airflow_partnercenter.api.client import PartnerCenterClient
     from airflow_partnercenter.api.freshness import ProcessedDates, ProcessedDatesReader
-    from airflow_partnercenter.connection.settings import ConnectionSettings
     from airflow_partnercenter.triggers.sharing import Polls
 
 logger = logging.getLogger(__name__)
@@ -101,13 +101,13 @@ class Waiter:
 class Poll:
     """Looks once an interval for all who wait: the shortest interval among theirs.
 
-    :param settings: credentials and address.
+    :param account: credentials and address.
     :param watched: what is asked for.
     :param polls: where it belongs; runs what blocks, and has the client.
     """
 
-    def __init__(self, settings: "ConnectionSettings", watched: Watched, polls: "Polls") -> None:
-        self.settings = settings
+    def __init__(self, account: Account, watched: Watched, polls: "Polls") -> None:
+        self._account = account
         self._watched = watched
         self._polls = polls
         self._waiters: set[Waiter] = set()
@@ -184,7 +184,7 @@ class Poll:
             if not any(not waiter.is_moved for waiter in self._waiters):
                 return None
             every_group = any(waiter.every_group for waiter in self._waiters)
-            return await self._polls.in_thread(self._asker.ask, self._polls.client_of, self.settings, every_group)
+            return await self._polls.in_thread(self._asker.ask, self._polls.client_of, self._account, every_group)
         except PartnerCenterError as error:
             return Look({}, [], error)
         except Exception as error:
@@ -195,7 +195,7 @@ class Poll:
         """Send away those whose connection has changed since they joined."""
         for conn_id in {waiter.conn_id for waiter in self._waiters}:
             try:
-                is_same = await self._polls.read_settings(conn_id) == self.settings
+                is_same = Account.of(await self._polls.read_settings(conn_id), conn_id) == self._account
             except ConfigurationError:
                 # They will be told so when they join again.
                 is_same = False
@@ -217,8 +217,8 @@ class Asker:
 
     def ask(
         self,
-        client_of: "Callable[[ConnectionSettings], PartnerCenterClient]",
-        settings: "ConnectionSettings",
+        client_of: "Callable[[Account], PartnerCenterClient]",
+        account: Account,
         every_group: bool,
     ) -> Look:
         """Return what there is now; not on the event loop, as it imports, builds the client and waits for answers."""
@@ -226,7 +226,7 @@ class Asker:
             from airflow_partnercenter.api.freshness import ProcessedDatesReader
 
             self._reader = ProcessedDatesReader(
-                client_of(settings),
+                client_of(account),
                 self._watched.resource,
                 customer_id=self._watched.customer_ids,
                 filter_expression=self._watched.filter_expression,

@@ -12,13 +12,14 @@ from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from airflow_partnercenter.connection.settings import read_connection
-from airflow_partnercenter.exceptions import TransportError
+from airflow_partnercenter.exceptions import ConfigurationError, TransportError
 from airflow_partnercenter.hooks.partner_center import (
     PartnerCenterHook,
     _mask_secret,
     build_client,
     no_such_connection,
 )
+from airflow_partnercenter.triggers.account import Account
 from airflow_partnercenter.triggers.polling import Poll, Waiter, Watched
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class Polls:
     """The polls of one event loop, and one client for each set of credentials among them."""
 
     def __init__(self) -> None:
-        self._polls: dict[tuple[ConnectionSettings, Watched], Poll] = {}
-        self._clients: dict[ConnectionSettings, PartnerCenterClient] = {}
+        self._polls: dict[tuple[Account, Watched], Poll] = {}
+        self._clients: dict[Account, PartnerCenterClient] = {}
         self._settings: dict[str, tuple[float, ConnectionSettings]] = {}
         self._reading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._secrets: list[str] = []
@@ -48,9 +49,9 @@ class Polls:
     ) -> Waiter:
         """Return a place at the poll for this, whether there is one already or not."""
         self._forget()
-        key = (settings, watched)
+        key = (Account.of(settings, conn_id), watched)
         if key not in self._polls:
-            self._polls[key] = Poll(settings, watched, self)
+            self._polls[key] = Poll(*key, self)
         return Waiter(self._polls[key], conn_id, interval, every_group=every_group)
 
     async def read_settings(self, conn_id: str, *, no_older_than: float = 0.0) -> "ConnectionSettings":
@@ -60,11 +61,16 @@ class Polls:
         :raises TransportError: Airflow did not answer.
         """
         async with self._reading[conn_id]:
-            # Taken out, so that a connection that has vanished leaves nothing behind.
-            read_at, settings = self._settings.pop(conn_id, (-math.inf, None))
+            read_at, settings = self._settings.get(conn_id, (-math.inf, None))
             if settings is None or time.monotonic() - read_at >= no_older_than:
-                read_at, settings = time.monotonic(), await self._read_settings(conn_id)
-            self._settings[conn_id] = read_at, settings
+                read_at = time.monotonic()
+                try:
+                    settings = await self._read_settings(conn_id)
+                except ConfigurationError:
+                    # A connection that has vanished leaves nothing behind.
+                    self._settings.pop(conn_id, None)
+                    raise
+                self._settings[conn_id] = read_at, settings
             return settings
 
     async def _read_settings(self, conn_id: str) -> "ConnectionSettings":
@@ -77,19 +83,42 @@ class Polls:
         return read_connection(connection)
 
     async def in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Return what ``work`` returns in a thread; secrets it has met are masked after it."""
+        """Return what ``work`` returns in a thread; secrets it has met are masked after it.
+
+        What the work asks of Airflow, such as a Variable, goes through this loop, as the line to the triggerer's
+        supervisor belongs to it. Whoever is cancelled leaves at once, and the work goes on: to cancel it while it waits
+        for the supervisor would leave the answer on the line, for the next one to trip over.
+        """
+        from asgiref.sync import sync_to_async
+
+        call = sync_to_async(work, thread_sensitive=False, executor=self._executor)
+        working = asyncio.ensure_future(call(*arguments))
+        # Nobody else hears of what fails after that.
+        working.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
+            await asyncio.wait([working])
+            return working.result()
         finally:
             await self._mask_secrets()
 
-    def client_of(self, settings: "ConnectionSettings") -> "PartnerCenterClient":
+    def client_of(self, account: Account) -> "PartnerCenterClient":
         """Return the client for these credentials, the same one to all polls, so that they share its token."""
-        if settings not in self._clients:
+        if account not in self._clients:
+            client = build_client(
+                account.settings,
+                patient=True,
+                retry=PartnerCenterHook.retry,
+                on_secret=self._secrets.append,
+                newer_access_token=lambda: self._newest_access_token(account.supplier),
+            )
             # Two threads may build it at once; one of the two is kept.
-            client = build_client(settings, patient=True, retry=PartnerCenterHook.retry, on_secret=self._secrets.append)
-            self._clients.setdefault(settings, client)
-        return self._clients[settings]
+            self._clients.setdefault(account, client)
+        return self._clients[account]
+
+    def _newest_access_token(self, conn_id: str | None) -> str | None:
+        """Return the token of the connection as it was read last, which was just before the look under way."""
+        _, settings = self._settings.get(conn_id or "", (0.0, None))
+        return settings.access_token if settings else None
 
     async def _mask_secrets(self) -> None:
         """Tell Airflow's masker. From a thread its call to the supervisor would meet another event loop."""
@@ -102,8 +131,8 @@ class Polls:
         """Let go of polls that nobody came back to, and of their clients."""
         for key in [key for key, poll in self._polls.items() if poll.is_forgotten]:
             del self._polls[key]
-        for settings in self._clients.keys() - {settings for settings, _ in self._polls}:
-            self._clients.pop(settings).close()
+        for account in self._clients.keys() - {account for account, _ in self._polls}:
+            self._clients.pop(account).close()
 
 
 # What the triggers of a triggerer share is one per process by its nature, and belongs to the loop they run on.

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_partnercenter.emulator import Emulator
+from airflow_partnercenter.emulator import Answer, Emulator
 from tests.support.mail import MailServer
 
 SAMPLE_DAGS = Path(__file__).parents[2] / "dags"
@@ -148,6 +148,21 @@ def test_new_data_dag_is_started_by_its_watcher(dag_bag: Any) -> None:
     assert (arguments["resource"], arguments["poll_interval"]) == ("licenses_deployment", 900)
 
 
+def test_asset_name_means_one_thing_in_all_dags(dag_bag: Any) -> None:
+    """Airflow knows an asset by its name: a file that names it without the watcher would take the watcher away."""
+    watchers: dict[str, set[frozenset[str]]] = {}
+    for dag in dag_bag.dags.values():
+        scheduled = getattr(dag.timetable.asset_condition, "objects", [])
+        used = [asset for task in dag.tasks for asset in [*task.inlets, *task.outlets]]
+        for asset in [*scheduled, *used]:
+            found = frozenset(watcher.name for watcher in asset.watchers)
+            watchers.setdefault(asset.name, set()).add(found)
+    assert watchers == {
+        "partner_center_licenses_deployment": {frozenset()},
+        "partner_center_new_licenses": {frozenset({"new_licenses_deployment"})},
+    }
+
+
 def test_report_does_without_the_older_resource_when_it_is_empty(
     dag_bag: Any, emulator: Emulator, tmp_path: Path
 ) -> None:
@@ -279,6 +294,20 @@ def test_customers_left_out_that_xcom_has_no_room_for_fail_the_table(
     batch = next(task for task in dag_run.get_task_instances() if (task.task_id, task.map_index) == ("store_batch", 0))
     with pytest.raises(AirflowFailException, match=r"leaves out 4 customers.*only 2: raise .*max_xcom_bytes"):
         sample.list_left_out([batch.xcom_pull(task_ids="store_batch", map_indexes=0)])
+
+
+def test_customer_without_a_profile_has_its_line(dag_bag: Any, emulator: Emulator, tmp_path: Path) -> None:
+    """Whether Partner Center leaves the profile out or says null."""
+    customers = [{"id": customer.id, "companyProfile": None} for customer in emulator.partner.customers[:2]]
+    del customers[1]["companyProfile"]
+    emulator.answer_next(Answer(200, {"totalCount": 2, "items": customers}), "/v1/customers")
+
+    dag_run, folder = _fan_out(dag_bag, tmp_path)
+
+    assert states(dag_run) == dict.fromkeys(states(dag_run), "success")
+    table = pd.read_csv(folder / "customers.csv")
+    assert set(table["customer_id"]) == {customer["id"] for customer in customers}
+    assert table["customer_name"].isna().all()
 
 
 def test_partner_whose_customers_all_have_no_rows_gets_a_table_of_them(

@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import DAG, task
 from airflow_partnercenter.emulator import Emulator
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 from airflow_partnercenter.operators.partner_center import PartnerCenterListLicensesOperator
+from airflow_partnercenter.sensors.partner_center import PartnerCenterLicensesSensor
 from airflow_partnercenter.token_caches import VariableStore, token_store
 
 NAME = "partner_center_token_cache"
@@ -90,6 +91,20 @@ def test_rotated_refresh_token_survives_in_the_variable(emulator: Emulator, conn
     assert second not in _variable()[1]
 
 
+def test_triggers_share_the_token_of_the_variable(emulator: Emulator, connect: Any, run: Any) -> None:
+    """A trigger writes it, and the next one, on a loop of its own as in another triggerer, starts with it."""
+    connect(emulator, token_cache=STORE)
+    with DAG("waiting") as dag:
+        PartnerCenterLicensesSensor(
+            task_id="wait", resource=RESOURCE, newer_than="2026-11-10", poke_interval=0.3, deferrable=True
+        )
+    for looks in (1, 2):
+        assert str(run(dag).state) == "success"
+        assert len(emulator.api_requests) == looks
+        assert json.loads(_variable()[1])["sign_ins"]
+    assert len(emulator.token_requests) == 1
+
+
 def test_variable_is_encrypted_described_and_masked_in_the_ui(emulator: Emulator, connect: Any, run: Any) -> None:
     """Its name has a word by which Airflow masks it, in the API that the UI reads too."""
     from airflow.api_fastapi.core_api.datamodels.variables import VariableResponse
@@ -148,7 +163,7 @@ def test_variable_that_cannot_be_decrypted_is_written_anew(emulator: Emulator, c
 def test_script_without_airflows_supervisor_reads_on_with_one_warning(
     emulator: Emulator, connect: Any, logs: Any
 ) -> None:
-    """Outside a task nobody can write Variables: the hook works, signs in each time, and says so once."""
+    """Outside a task or trigger nobody can write Variables: the hook works, signs in each time, and says so once."""
     connect(emulator, token_cache=STORE)
     hook = PartnerCenterHook()
     assert hook.list_licenses(RESOURCE)
@@ -156,7 +171,7 @@ def test_script_without_airflows_supervisor_reads_on_with_one_warning(
     assert hook.list_licenses(RESOURCE)
     (warning,) = [text for text in logs.of("airflow_partnercenter", 30) if "oken" in text]
     assert f"The token cache in Variable {NAME} is not used: it cannot be written" in warning
-    assert "only tasks can write Variables" in warning
+    assert "only tasks and triggers can write Variables" in warning
     assert "The read goes on" in warning
 
 

@@ -6,13 +6,18 @@ import threading
 import time
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
+from typing import ClassVar
 
 import pytest
+from airflow.sdk.bases.secrets_backend import BaseSecretsBackend
+from airflow.sdk.configuration import clear_secrets_backends_cache
+from asgiref.sync import async_to_sync
 
 from airflow_partnercenter.api.wire.retrying import RetryPolicy
 from airflow_partnercenter.emulator import Answer
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 from airflow_partnercenter.triggers.partner_center import PartnerCenterLicensesTrigger
+from airflow_partnercenter.triggers.sharing import polls_of_this_loop
 from airflow_partnercenter.waiting import read_newer_than
 from tests.conftest import TODAY
 
@@ -295,6 +300,46 @@ def test_event_loop_goes_on_while_partner_center_is_slow(emulator):
     assert worst < 1
 
 
+def test_what_a_look_asks_of_airflow_goes_through_the_triggers_loop():
+    """On Airflow 3.0 and 3.1 a Variable read from another loop ends the triggerer's runner."""
+
+    async def loop_of_the_answer():
+        return asyncio.get_running_loop()
+
+    def work():
+        return threading.current_thread().name, async_to_sync(loop_of_the_answer)()
+
+    async def scene():
+        name, loop = await polls_of_this_loop().in_thread(work)
+        assert name.startswith("partner_center_poll")
+        assert loop is asyncio.get_running_loop()
+
+    asyncio.run(scene())
+
+
+def test_leaving_does_not_cancel_what_a_look_has_asked_of_airflow():
+    """Who leaves waits for nothing; the answer is taken off the line nevertheless."""
+    asked, answered = threading.Event(), threading.Event()
+
+    async def ask(answer):
+        asked.set()
+        await answer.wait()
+        answered.set()
+
+    async def scene():
+        answer = asyncio.Event()
+        leaving = asyncio.create_task(polls_of_this_loop().in_thread(async_to_sync(ask), answer))
+        await _until(asked.is_set)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(leaving, 5)
+        assert not answered.is_set()
+        answer.set()
+        await _until(answered.is_set)
+
+    asyncio.run(scene())
+
+
 def test_two_loops_of_one_process_do_not_meet(emulator):
     """dag.test() runs each trigger in a loop of its own."""
     assert [asyncio.run(_fire(_trigger()))["status"] for _ in range(3)] == ["success"] * 3
@@ -342,6 +387,81 @@ def test_connection_that_changes_is_followed(emulator, connect):
     last = emulator.api_requests[-1]
     assert last.headers["ms-partnercenter-application"] == "changed"
     assert sum("ms-partnercenter-application" in request.headers for request in emulator.api_requests) == 1
+
+
+class TokensOfTheMoment(BaseSecretsBackend):
+    """A secrets backend that makes a new access token at each read of a connection, as those of clouds do."""
+
+    emulators: ClassVar = {}
+    reads: ClassVar = []
+
+    def get_conn_value(self, conn_id):
+        """Return the connection with a new token."""
+        if conn_id not in self.emulators:
+            return None
+        self.reads.append(conn_id)
+        fields = self.emulators[conn_id].connection("access_token")
+        return json.dumps(fields)
+
+
+@pytest.fixture
+def mint(monkeypatch):
+    """Let connections come from a secrets backend that makes a new token at each read; returns them and the reads."""
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", f"{__name__}.TokensOfTheMoment")
+    clear_secrets_backends_cache()
+    yield TokensOfTheMoment
+    TokensOfTheMoment.emulators.clear()
+    TokensOfTheMoment.reads.clear()
+    clear_secrets_backends_cache()
+
+
+def _tokens(emulator):
+    return {request.headers["authorization"] for request in emulator.api_requests}
+
+
+def test_new_access_token_at_each_read_is_no_new_connection(emulator, mint):
+    """All share one poll, which reads the connection once a look; a token is used until it is refused."""
+    mint.emulators["minting"] = emulator
+
+    async def scene():
+        triggers = [_trigger(newer_than=LATER, partner_center_conn_id="minting") for _ in range(5)]
+        async with _running(*triggers) as tasks:
+            await _until(lambda: len(emulator.api_requests) == 4)
+            assert len(mint.reads) <= len(emulator.api_requests) + 2
+            assert len(_tokens(emulator)) == 1
+            emulator.expire_access_tokens()
+            emulator.today = date(2026, 11, 21)
+            return await asyncio.gather(*tasks)
+
+    assert {event["status"] for event in asyncio.run(scene())} == {"success"}
+    assert len(_tokens(emulator)) == 2
+    assert len(mint.reads) <= len(emulator.api_requests) + 2
+
+
+def test_access_token_that_is_refused_and_not_renewed_is_an_error(emulator, connect):
+    """Whoever supplies it must act; waiting on would not help."""
+    connect(emulator, **emulator.connection("access_token")["extra"])
+
+    async def scene():
+        async with _running(_trigger(newer_than=LATER)) as [waiting]:
+            await _until(lambda: len(emulator.api_requests) == 2)
+            emulator.expire_access_tokens()
+            return await waiting
+
+    event = asyncio.run(scene())
+    assert (event["status"], event["error"]) == ("error", "AccessTokenRefusedError")
+
+
+def test_access_tokens_of_two_connections_do_not_share_a_poll(emulator, mint):
+    """They may be those of two partners, as nothing else of the connections need differ."""
+    mint.emulators |= {"minting": emulator, "another_partner": emulator}
+
+    async def scene():
+        triggers = [_trigger(partner_center_conn_id=conn_id) for conn_id in ("minting", "another_partner")]
+        return await asyncio.gather(*map(_fire, triggers))
+
+    assert [event["status"] for event in asyncio.run(scene())] == ["success", "success"]
+    assert len(_tokens(emulator)) == len(emulator.api_requests) == 2
 
 
 def test_missing_connection_is_an_error_that_says_so():

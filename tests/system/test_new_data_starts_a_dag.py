@@ -35,7 +35,7 @@ def test_dag_starts_once_for_each_new_set_of_dates_whatever_is_killed(tmp_path: 
     ):
         connections = {
             "AIRFLOW_CONN_MOVING": json.dumps(moving.connection()),
-            "AIRFLOW_CONN_RESTING": json.dumps(resting.connection()),
+            "AIRFLOW_CONN_RESTING": json.dumps(resting.connection(token_cache="variable:a_token_cache")),
         }
         with AirflowProcesses(tmp_path, {"on_new_data.py": DAGS}, connections) as airflow:
 
@@ -65,6 +65,8 @@ def test_dag_starts_once_for_each_new_set_of_dates_whatever_is_killed(tmp_path: 
             airflow.wait_for(lambda: len(resting.api_requests) > looks + 6, "the next triggerer looks again")
             assert days("moving") == ["2026-11-16", "2026-11-17", "2026-11-18"]
             assert days("resting") == ["2026-11-16"]
+            assert airflow.query("select count(*) from variable where key = 'a_token_cache'") == [(1,)]
+            assert len(resting.token_requests) == 1, "the next triggerer starts with the token of the last one"
 
             def runs() -> list[tuple[str, str]]:
                 return airflow.query("select run_type, state from dag_run")
