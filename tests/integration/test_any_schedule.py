@@ -25,7 +25,7 @@ from airflow_partnercenter.emulator import Answer, Emulator, Request
 from airflow_partnercenter.emulator.datasets import GeneratedData
 from airflow_partnercenter.emulator.fault_matrix import FOR_EVER
 from airflow_partnercenter.emulator.partner import Partner
-from airflow_partnercenter.exceptions import PartnerCenterError
+from airflow_partnercenter.exceptions import PartnerCenterError, ThrottledError
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 from airflow_partnercenter.operators.partner_center import PartnerCenterLicensesToObjectStorageOperator
 
@@ -279,6 +279,9 @@ class World:
             outcome: Any = self._to_file(query) if schedule.to_file else self._hook.list_licenses(RESOURCE, **query)
         except PartnerCenterError as error:
             outcome = error
+        if isinstance(outcome, ThrottledError):
+            # The wait that was asked for holds for the next read of the same client, which has done nothing wrong.
+            self._hook = ImpatientHook()
         self.ended[_name(outcome, self.data.records)] += 1
         return plan, outcome
 
