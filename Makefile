@@ -39,7 +39,7 @@ format: .venv/dev.installed ## Format the code
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: .venv/bench.installed ## Measure against what users would write instead (about 25 minutes)
+bench: bench-stores ## Measure against what users would write instead; write docs/performance.md (about 35 minutes)
 	$(BIN)/python -m benchmarks
 
 bench-quick: .venv/bench.installed ## Check in two minutes that the benchmarks work

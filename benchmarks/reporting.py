@@ -15,6 +15,7 @@ from typing import Self
 from benchmarks.contenders import CUSTOMERS, CUSTOMERS_IN_PARALLEL
 from benchmarks.measuring import Measurement
 from benchmarks.server import CUSTOMER_WAIT_SECONDS
+from benchmarks.stores import TABLE
 
 _NAMES = {
     "ours_parquet": "(a) this provider, Parquet",
@@ -74,6 +75,7 @@ def report(results: Results) -> str:
             "",
             *_goals(results),
             *_tables(results),
+            *_stores(),
             *_where_time_goes(results),
             *_method(results),
             "",
@@ -131,6 +133,12 @@ def _tables(results: Results) -> Iterator[str]:
                         f"| {len(runs)} |"
                     )
             yield ""
+
+
+def _stores() -> Iterator[str]:
+    """Yield what :mod:`benchmarks.stores` has measured on this machine, if it has."""
+    if TABLE.exists():
+        yield from ("## Object stores", "", *TABLE.read_text().splitlines(), "")
 
 
 def _where_time_goes(results: Results) -> Iterator[str]:

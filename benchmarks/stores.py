@@ -24,6 +24,8 @@ from benchmarks.measuring import Server, serving
 from benchmarks.server import TENANT_ID
 
 FOLDER = Path("build/benchmarks/stores")
+#: What `python -m benchmarks` takes into its report.
+TABLE = FOLDER / "table.md"
 GOAL = 1.25
 KEY = base64.b64encode(b"loopback only, not a secret").decode()
 CONTAINER = "reports"
@@ -277,7 +279,9 @@ def main() -> None:
         _serve_moto()
     else:
         with serving(FOLDER, arguments.rows) as server, stores() as (azure, s3):
-            print(measure_all(arguments.rows, arguments.rounds, server, azure, s3))
+            table = measure_all(arguments.rows, arguments.rounds, server, azure, s3)
+        TABLE.write_text(f"{table}\n")
+        print(table)
 
 
 if __name__ == "__main__":
