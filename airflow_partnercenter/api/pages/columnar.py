@@ -49,6 +49,8 @@ class ColumnReader:
                 parse_options=pyarrow.json.ParseOptions(
                     explicit_schema=self._envelope, unexpected_field_behavior="error"
                 ),
+                # Arrow's own allocator gives memory back after each page, only to ask for it again: a fifth of the CPU.
+                memory_pool=pa.system_memory_pool(),
             )
             rows = self._batch(envelope[_ROWS].chunk(0)) if envelope.num_rows == 1 else None
             link, total = envelope[_LINK][0].as_py(), envelope[_TOTAL][0].as_py()
