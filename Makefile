@@ -67,6 +67,12 @@ requirements: .venv/dev.installed ## Compile requirements/*.txt anew: names, ver
 		--no-header --no-annotate --constraint requirements/dev.txt --output-file requirements/bench.txt
 	$(UV) pip compile pyproject.toml --group system --extra emulator --extra reports --universal --generate-hashes \
 		--no-header --no-annotate --constraint requirements/dev.txt --output-file requirements/system.txt
+	$(UV) pip compile pyproject.toml --group docs --extra emulator --extra reports --universal --generate-hashes \
+		--no-header --no-annotate --constraint requirements/dev.txt --output-file requirements/docs.txt
+	$(UV) pip compile pyproject.toml --group release --universal --generate-hashes \
+		--no-header --no-annotate --constraint requirements/dev.txt --output-file requirements/release.txt
+	$(UV) pip compile pyproject.toml --group fuzz --universal --generate-hashes \
+		--no-header --no-annotate --constraint requirements/dev.txt --output-file requirements/fuzz.txt
 	awk '/^uv==/ {uv = 1} uv {print} uv && !/\\$$/ {exit}' requirements/dev.txt >requirements/bootstrap.txt
 
 clean: ## Remove what the other commands made

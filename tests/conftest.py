@@ -30,6 +30,7 @@ from airflow_partnercenter.api.entra.auth import AppUserCredentials  # noqa: E40
 from airflow_partnercenter.api.wire.network import Network  # noqa: E402
 from airflow_partnercenter.api.wire.retrying import RetryPolicy  # noqa: E402
 from airflow_partnercenter.emulator import Emulator  # noqa: E402
+from tests.support.airflow_versions import skip_what_this_airflow_lacks  # noqa: E402
 from tests.support.emulators import EmulatorPool  # noqa: E402
 from tests.support.logs import LogRecords  # noqa: E402
 from tests.support.origin import Origin  # noqa: E402
@@ -37,6 +38,11 @@ from tests.support.origin import Origin  # noqa: E402
 TODAY = date(2026, 11, 20)
 #: Enough to meet one or two failures, and over soon when all requests fail.
 IMPATIENT = RetryPolicy(attempts=3, total_seconds=8)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Heed the marker ``airflow``."""
+    skip_what_this_airflow_lacks(items)
 
 
 @pytest.fixture(scope="session")
