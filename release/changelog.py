@@ -24,10 +24,10 @@ class Section:
 def read_sections(changelog: str) -> list[Section]:
     """Return all sections, newest first, as they stand."""
     headings = list(_HEADING.finditer(changelog))
-    ends = [heading.start() for heading in headings[1:]] + [len(changelog)]
+    ends = [*(heading.start() for heading in headings), len(changelog)][1:]
     return [
         Section(heading["version"], heading["date"], changelog[heading.end() : end].strip())
-        for heading, end in zip(headings, ends, strict=True)
+        for heading, end in zip(headings, ends, strict=False)
     ]
 
 

@@ -33,12 +33,10 @@ def check(repository: Path) -> str:
 
 
 def _tree(repository: Path) -> Iterator[str]:
-    try:
-        dirty = _git(repository, "status", "--porcelain").splitlines()
-    except subprocess.CalledProcessError:
+    if not _is_repository(repository):
         yield "this is no git repository, so nobody could say later what was released: release from a clone."
         return
-    if dirty:
+    if dirty := _git(repository, "status", "--porcelain").splitlines():
         files = ", ".join(line[3:] for line in dirty[:5]) + (", …" if len(dirty) > 5 else "")
         yield f"the tree is dirty ({files}): commit or remove that first."
     tag = f"v{read_version(repository)}"
@@ -66,6 +64,14 @@ def _surface(repository: Path, version: str) -> Iterator[str]:
             f"tests/unit/public_surface_released.txt is not the surface of {version}: "
             f"run make surface RELEASED={version}, and commit it."
         )
+
+
+def _is_repository(folder: Path) -> bool:
+    """Return whether a folder is a repository itself, and does not merely lie in one."""
+    try:
+        return Path(_git(folder, "rev-parse", "--show-toplevel")) == folder.resolve()
+    except subprocess.CalledProcessError:
+        return False
 
 
 def _tree_of(repository: Path, name: str) -> str:
