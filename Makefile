@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system test-package lint setup format surface package release audit bench bench-quick \
+.PHONY: help ci demo test test-system test-package lint setup format surface package release audit bench bench-quick \
 	bench-tokens bench-stores bench-waiting bench-scaling requirements clean
 
 # The first Python that is new enough; `make PYTHON=/path/to/python3.12 …` overrides it.
@@ -42,7 +42,10 @@ format: .venv/dev.installed ## Format the code
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-surface: .venv/dev.installed ## Write down what others may build on; RELEASED=VERSION: as that of a release
+ci: ## Run what every change must pass; on Debian as root it installs what is missing
+	@.ci/run
+
+surface: .venv/dev.installed ## Write down what others may build on; RELEASED=VERSION keeps it as that release's
 	$(BIN)/python -m tests.support.public_surface $(if $(RELEASED),--released $(RELEASED))
 
 package: build/release.installed ## Build wheel, source archive, SBOM and checksums of this tree into build/package

@@ -42,6 +42,9 @@ def _tree(repository: Path) -> Iterator[str]:
     tag = f"v{read_version(repository)}"
     if _git(repository, "tag", "--list", tag) and _tree_of(repository, tag) != _tree_of(repository, "HEAD"):
         yield f"the tag {tag} exists and its content is another: raise __version__, or check {tag} out."
+    tags = _git(repository, "tag", "--list", "v[0-9]*", "--points-at", "HEAD").split()
+    if tags and tag not in tags:
+        yield f"this commit is tagged {', '.join(tags)}, but __version__ is not that: tag it {tag}."
 
 
 def _changelog(repository: Path, version: str) -> Iterator[str]:

@@ -102,6 +102,13 @@ def test_tag_of_other_content_is_refused(repository: Path) -> None:
         check(repository)
 
 
+def test_tag_of_another_version_is_refused(repository: Path) -> None:
+    """A tag v1.3.0 does not make 1.3.0 of a package that says 1.2.0."""
+    git(repository, "tag", "v1.3.0")
+    with pytest.raises(ReleaseError, match=r"this commit is tagged v1\.3\.0, but __version__ is not that"):
+        check(repository)
+
+
 def test_all_that_is_missing_is_named_at_once(repository: Path) -> None:
     """Nobody fixes one thing to hear of the next."""
     write(repository, "CHANGELOG.md", "# Changelog\n")
