@@ -27,7 +27,7 @@ test-system: .venv/system.installed ## Kill a worker, restart the service: a rea
 	@$(SERVERS)
 	$(BIN)/pytest -m cluster tests/system
 
-test-package: .venv/dev.installed build/release.installed ## Install the wheel beside Airflow 2.11, 3.0 and 3.3, and take it away (about TIME)
+test-package: .venv/dev.installed build/release.installed ## Install beside Airflow 2.11, 3.0 and 3.3, uninstall; make a release (about three minutes)
 	$(BIN)/pytest -m package tests/package
 
 lint: .venv/dev.installed ## Check style, types and who may import whom

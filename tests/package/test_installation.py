@@ -82,6 +82,13 @@ def test_refusal_names_the_pin_that_is_in_the_way(deployment: Installed) -> None
         assert "unsatisfiable" in deployment.refusal
 
 
+def test_it_works_with_what_is_there(deployment: Installed) -> None:
+    """Each building block is imported, and the command starts, with the libraries of that deployment."""
+    modules = ("operators.partner_center", "sensors.partner_center", "triggers.partner_center", "api.client", "storage")
+    deployment.environment.run("python", "-c", "\n".join(f"import airflow_partnercenter.{name}" for name in modules))
+    assert "CONN_ID" in deployment.environment.run("airflow-partnercenter", "check", "--help")
+
+
 def test_airflow_shows_all_of_it(deployment: Installed) -> None:
     """``airflow providers …`` lists the hook, form, links, triggers and configuration, whichever Airflow it is."""
     script = Path(__file__).with_name("airflow_listings.py")

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -21,13 +22,10 @@ PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This tree as a repository of its own, ready to be released."""
-    folder = tmp_path_factory.mktemp("clone") / "repository"
-    folder.mkdir()
-    files = _git(REPOSITORY, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
-    for name in filter(None, files):
-        if (REPOSITORY / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes((REPOSITORY / name).read_bytes())
+    built = build(REPOSITORY, tmp_path_factory.mktemp("built"))
+    with tarfile.open(built.sdist) as opened:
+        opened.extractall(folder := tmp_path_factory.mktemp("clone"), filter="data")
+    [folder] = folder.iterdir()
     init = (folder / "airflow_partnercenter" / "__init__.py").read_text()
     assert f'__version__ = "{VERSION}"' in init, "Raise VERSION in this test along with __version__."
     changelog = (folder / "CHANGELOG.md").read_text()
