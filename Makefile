@@ -20,8 +20,8 @@ help: ## List the commands
 demo: .venv/demo.installed ## Run the report DAG on the emulator; print the licence table and the report's path
 	@$(BIN)/airflow-partnercenter demo --folder .demo
 
-test: .venv/dev.installed build/node/azurite.installed ## Run the default test suite
-	$(BIN)/pytest
+test: .venv/dev.installed build/node/azurite.installed ## Run the default test suite, a file in each of up to four processes
+	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-system: .venv/system.installed ## Kill a worker, restart the service: a real Airflow on Celery (about four minutes)
 	@$(SERVERS)
