@@ -16,20 +16,22 @@ SDIST_BYTES_AT_MOST = 10_000_000
 
 
 def make_artefacts(repository: Path, folder: Path, notes: str) -> list[Path]:
-    """Build and check everything into a folder, which is emptied first; return the files.
+    """Build and check everything, put it into a folder in place of what was there, and return the files.
 
-    :raises ReleaseError: a check of what was built failed.
+    :raises ReleaseError: a check of what was built failed; the folder is as it was.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    wheel, sdist = _build(repository, folder)
+    making = repository / "build" / "making"
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(parents=True)
+    wheel, sdist = _build(repository, making)
     _check(wheel, sdist)
-    sbom = _write_sbom(repository, wheel)
-    (folder / "RELEASE_NOTES.md").write_text(f"{notes}\n", encoding="utf-8")
-    files = [wheel, sdist, sbom, folder / "RELEASE_NOTES.md"]
-    lines = [f"{_sha256(file)}  {file.name}\n" for file in files]
-    (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
-    return [*files, folder / "SHA256SUMS"]
+    _write_sbom(repository, wheel)
+    (making / "RELEASE_NOTES.md").write_text(f"{notes}\n", encoding="utf-8")
+    lines = [f"{_sha256(file)}  {file.name}\n" for file in sorted(making.iterdir())]
+    (making / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.move(making, folder)
+    return sorted(folder.iterdir())
 
 
 def _build(repository: Path, folder: Path) -> tuple[Path, Path]:
@@ -50,7 +52,7 @@ def _check(wheel: Path, sdist: Path) -> None:
             raise ReleaseError(f"{file.name} has {file.stat().st_size:,} bytes, of {limit:,} at most.")
 
 
-def _write_sbom(repository: Path, wheel: Path) -> Path:
+def _write_sbom(repository: Path, wheel: Path) -> None:
     """Install the wheel as pinned into an environment of its own, and list what is there (CycloneDX 1.6)."""
     environment, sbom = repository / "build" / "sbom", wheel.with_name(f"{wheel.name.rsplit('-', 3)[0]}.cdx.json")
     uv, python = str(Path(sys.executable).with_name("uv")), str(environment / "bin" / "python")
@@ -63,7 +65,6 @@ def _write_sbom(repository: Path, wheel: Path) -> Path:
     options = ["--pyproject", str(repository / "pyproject.toml"), "--mc-type", "library", "--spec-version", "1.6"]
     _run([*cyclonedx, *options, "--output-file", str(sbom), python])
     _name_wheel(sbom, wheel)
-    return sbom
 
 
 def _name_wheel(sbom: Path, wheel: Path) -> None:
