@@ -1,9 +1,11 @@
 """The trigger: one poll for all who watch the same, off the event loop, against the emulator."""
 
 import asyncio
+import gc
 import json
 import threading
 import time
+import weakref
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import ClassVar
@@ -16,6 +18,7 @@ from asgiref.sync import async_to_sync
 from airflow_partnercenter.api.wire.retrying import RetryPolicy
 from airflow_partnercenter.emulator import Answer
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
+from airflow_partnercenter.triggers.garbage import spare_what_is_loaded
 from airflow_partnercenter.triggers.partner_center import PartnerCenterLicensesTrigger
 from airflow_partnercenter.triggers.sharing import polls_of_this_loop
 from airflow_partnercenter.waiting import read_newer_than
@@ -298,6 +301,28 @@ def test_event_loop_goes_on_while_partner_center_is_slow(emulator):
 
     assert asyncio.run(scene())["status"] == "success"
     assert worst < 1
+
+
+def test_garbage_collection_does_not_look_through_what_airflow_has_loaded(emulator):
+    """That would block the event loop for longer than Airflow likes; what is made later is collected as ever."""
+    gc.unfreeze()
+    spare_what_is_loaded.cache_clear()
+    loaded = len(gc.get_objects())
+    asyncio.run(_fire(_trigger()))
+    spared = gc.get_freeze_count()
+    # All but what was young and dropped.
+    assert spared > 0.9 * loaded > 100_000
+    assert len(gc.get_objects()) < 0.5 * loaded
+
+    class Cycle:
+        def __init__(self):
+            self.itself = self
+
+    made_later = weakref.ref(Cycle())
+    asyncio.run(_fire(_trigger()))
+    assert gc.get_freeze_count() <= spared, "it happens once, or what triggers drop would pile up"
+    gc.collect()
+    assert made_later() is None
 
 
 def test_what_a_look_asks_of_airflow_goes_through_the_triggers_loop():
