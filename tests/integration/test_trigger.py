@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import socket
 import threading
 import time
 import weakref
@@ -542,3 +543,20 @@ def test_no_secret_is_in_arguments_events_or_logs(emulator, logs):
     texts = [str(trigger.serialize()), repr(trigger), str(events), logs.text]
     for secret in (emulator.client_secret, emulator.refresh_token, *tokens):
         assert not any(secret in text for text in texts)
+
+
+def test_unexpected_error_of_a_look_is_told_without_its_text(emulator, logs, monkeypatch):
+    """Whatever breaks below may repeat what it was sent: event and log name its kind alone, and where it came from."""
+    sent = f"{emulator.client_secret} {emulator.refresh_token} canary-of-no-masker"
+
+    def broken(*_, **__):
+        raise RuntimeError(f"cannot resolve; was asked to send {sent}")
+
+    monkeypatch.setattr(socket, "getaddrinfo", broken)
+    event = asyncio.run(_fire(_trigger(max_consecutive_failures=2)))
+    assert event["error"] == "TransportError"
+    assert "A look at partner_licenses_deployment was ended by an unexpected RuntimeError." in event["message"]
+    assert "in broken" in logs.text
+    for secret in sent.split():
+        assert secret not in str(event)
+        assert secret not in logs.text
