@@ -94,6 +94,22 @@ def test_trigger_comes_back_from_its_arguments():
     assert read_newer_than(arguments["newer_than"]) == datetime(2026, 11, 16, tzinfo=UTC)
 
 
+def test_arguments_in_airflows_database_keep_their_names():
+    """A trigger that an older release stored is made anew from them by this one."""
+    path, arguments = _trigger(filter_expression="channel eq 'direct'").serialize()
+    assert path == "airflow_partnercenter.triggers.partner_center.PartnerCenterLicensesTrigger"
+    assert arguments == {
+        "resource": "partner_licenses_deployment",
+        "newer_than": FRESH,
+        "customer_id": None,
+        "filter_expression": "channel eq 'direct'",
+        "partner_center_conn_id": "partner_center_default",
+        "poll_interval": 0.3,
+        "max_consecutive_failures": 5,
+        "deadline": None,
+    }
+
+
 def test_many_triggers_share_one_request_an_interval(emulator):
     """A hundred wait, with different goals; each look is one request, and all are told of it."""
 
