@@ -6,7 +6,7 @@ from functools import cache
 
 @cache
 def spare_what_is_loaded() -> None:
-    """Leave what is in memory by now to reference counting alone; once per process, and in no time.
+    """Leave what is in memory by now to reference counting alone; once per process, in a hundredth of a second.
 
     As triggers come and go, Python now and then looks for cycles through every object that there is, and all threads
     stand still. With Airflow's 200 000 objects, modules above all, that takes longer than the tenth of a second by
