@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system lint setup format bench bench-quick bench-tokens bench-stores bench-waiting \
+.PHONY: help demo test test-system lint docs setup format bench bench-quick bench-tokens bench-stores bench-waiting \
 	bench-scaling requirements clean
 
 # The first Python that is new enough; `make PYTHON=/path/to/python3.12 …` overrides it.
@@ -32,6 +32,12 @@ lint: .venv/dev.installed ## Check style, types and who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: .venv/docs.installed ## Build the documentation into build/site; a broken link or name fails
+	@$(BIN)/python -m docs.building.house
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build --strict
+	@$(BIN)/python -m docs.building.offline build/site
+	@echo "Open build/site/index.html"
 
 setup: .venv/dev.installed ## Build .venv with everything a developer needs
 
@@ -96,7 +102,11 @@ clean: ## Remove what the other commands made
 	@$(UV) pip sync --compile-bytecode --require-hashes requirements/dev.txt
 	@$(UV) pip install --no-deps --no-build-isolation --editable .
 	@touch $@ .venv/demo.installed
-	@rm -f .venv/bench.installed .venv/system.installed
+	@rm -f .venv/bench.installed .venv/system.installed .venv/docs.installed
+
+.venv/docs.installed: requirements/docs.txt pyproject.toml | .venv/dev.installed
+	@$(UV) pip install --compile-bytecode --require-hashes --requirement requirements/docs.txt
+	@touch $@
 
 .venv/bench.installed: requirements/bench.txt pyproject.toml | .venv/dev.installed
 	@$(UV) pip install --compile-bytecode --require-hashes --requirement requirements/bench.txt
