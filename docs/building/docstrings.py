@@ -1,4 +1,4 @@
-"""Docstrings are written for Sphinx, as Airflow's are; the site's pages are Markdown."""
+"""What Griffe reads of the code becomes what the site shows of it."""
 
 import re
 from collections.abc import Iterator
@@ -6,10 +6,9 @@ from typing import Any
 
 from griffe import Attribute, Class, Docstring, Expr, Extension, Module, Object, Parameter
 
-#: ``:class:`~package.module.Name` ``
-_ROLE = re.compile(r":(?:class|meth|func|mod|attr|exc|data):`(~?)([\w.]+)`")
+from docs.building.markdown_text import to_markdown
+
 _RETURN = re.compile(r"^:return: (.*?)(?=^:|^\S|\Z)", re.MULTILINE | re.DOTALL)
-_SOURCE = re.compile(r"^Source: .*?(?=^$|\Z)", re.MULTILINE | re.DOTALL)
 
 
 class ReadableDocstrings(Extension):
@@ -64,17 +63,3 @@ def _value(parameter: Parameter, package: Module) -> Any:
             break
         default, path = found.value, getattr(found.value, "canonical_path", "")
     return default
-
-
-def to_markdown(text: str) -> str:
-    """Return a docstring's text as Markdown."""
-    if (source := _SOURCE.search(text)) and ":" in text[: source.start()]:
-        text = text.replace(source[0], "").replace("\n:", f"\n{source[0]}\n\n:", 1)
-    return re.sub(r"(?<=\w)::$", ":", _ROLE.sub(_to_link, re.sub(r"^::$", "", text, flags=re.M)), flags=re.M)
-
-
-def _to_link(role: re.Match[str]) -> str:
-    """Return a link where the site has the name, else its text alone."""
-    short, name = role.groups()
-    text = f"<code>{name.rpartition('.')[2] if short else name}</code>"
-    return f'<autoref optional identifier="{name}">{text}</autoref>' if "." in name else text

@@ -2,7 +2,6 @@
 
 import inspect
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +13,9 @@ from airflow_partnercenter.operators.partner_center import (
     PartnerCenterLicensesToObjectStorageOperator,
     PartnerCenterListLicensesOperator,
 )
+from tests.unit.docs.pages import page, section_of
 
-REPOSITORY = Path(__file__).parents[2]
-PAGE = (REPOSITORY / "docs" / "operators.md").read_text()
+PAGE = page("docs/operators.md").text
 SECTIONS = {
     "What both take": PartnerCenterLicensesOperator,
     "PartnerCenterListLicensesOperator": PartnerCenterListLicensesOperator,
@@ -68,13 +67,6 @@ def test_docstring_names_the_same_parameters(operator: Any) -> None:
         assert ("(templated)" in text) == (name in operator.template_fields), name
 
 
-def _between(sample: str, mark: str) -> str:
-    text = (REPOSITORY / "dags" / sample).read_text()
-    found = re.search(rf"^ *# \[START {mark}\]\n(.*?)^ *# \[END {mark}\]", text, re.MULTILINE | re.DOTALL)
-    assert found
-    return found[1]
-
-
 @pytest.mark.parametrize(
     ("sample", "mark"),
     [
@@ -85,7 +77,7 @@ def _between(sample: str, mark: str) -> str:
 )
 def test_examples_are_the_sample_dags_own_code(sample: str, mark: str) -> None:
     """What is printed is what tests/dags runs."""
-    assert f"```python\n{_between(sample, mark)}```\n" in PAGE
+    assert f"```python\n{section_of(f'dags/{sample}', mark)}```\n" in PAGE
 
 
 def test_no_example_is_left_out() -> None:

@@ -3,7 +3,6 @@
 import inspect
 import json
 import re
-from pathlib import Path
 
 import pytest
 
@@ -12,10 +11,10 @@ from airflow_partnercenter.triggers.partner_center import (
     PartnerCenterLicensesEventTrigger,
     PartnerCenterLicensesTrigger,
 )
+from tests.unit.docs.pages import page
 
-REPOSITORY = Path(__file__).parents[2]
-PAGE = (REPOSITORY / "docs" / "waiting.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+PAGE = page("docs/waiting.md").text
+BLOCKS = page("docs/waiting.md").blocks
 CLASSES = pytest.mark.parametrize(
     "documented",
     [PartnerCenterLicensesSensor, PartnerCenterLicensesTrigger, PartnerCenterLicensesEventTrigger],
