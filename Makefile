@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system lint docs setup format bench bench-quick bench-tokens bench-stores bench-waiting \
+.PHONY: help demo test test-system lint setup format bench bench-quick bench-tokens bench-stores bench-waiting \
 	bench-scaling requirements clean
 
 # The first Python that is new enough; `make PYTHON=/path/to/python3.12 …` overrides it.
@@ -33,6 +33,7 @@ lint: .venv/dev.installed ## Check style, types and who may import whom
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.PHONY: docs # there is a folder of that name
 docs: .venv/docs.installed ## Build the documentation into build/site; a broken link or name fails
 	@$(BIN)/python -m docs.building.house
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build --strict

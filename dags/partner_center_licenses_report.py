@@ -85,8 +85,8 @@ with DAG(
         )
         for resource in ("licenses_usage", "partner_licenses_deployment", "partner_licenses_usage")
     ]
-
     # --8<-- [start:report]
+
     @task(trigger_rule="none_failed")
     def write_report(lake: str, params: dict) -> dict:
         """Write the page and the CSV files; return the page's address, the headline numbers and what fell."""
@@ -112,7 +112,6 @@ with DAG(
         return {"uri": uri, **report.summary(), "fall_count": len(falls), "falls": describe_falls(falls.head(20))}
 
     # --8<-- [end:report]
-
     @task
     def alert(report: dict, params: dict, **context: object) -> str:
         """Tell of each service and customer that lost too many seats; skipped if there is none."""

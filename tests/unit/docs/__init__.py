@@ -1,1 +1,1 @@
-"""The pages say what the code says."""
+"""The pages of docs/ that have tests of their own."""

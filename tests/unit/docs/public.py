@@ -10,6 +10,7 @@ from functools import cache
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from airflow.configuration import conf
 from airflow.providers.common.compat.sdk import DAG, BaseOperator, BaseSensorOperator, task
 
 from airflow_partnercenter import assets, cli, exceptions, storage
@@ -75,6 +76,13 @@ def airflows_parameters() -> frozenset[str]:
     """Return the parameters of Airflow's own operators, sensors, DAGs and task decorator."""
     names = {name for thing in (DAG, BaseOperator, BaseSensorOperator) for name in _inherited(thing)}
     return frozenset(names | set(inspect.signature(task).parameters) | {"retry_policy", "multiple_outputs"})
+
+
+@cache
+def airflows_settings() -> frozenset[str]:
+    """Return the keys of Airflow's configuration, of whatever section."""
+    sections = conf.configuration_description.values()
+    return frozenset(key for section in sections for key in section.get("options", {}))
 
 
 def _inherited(kind: Any) -> Iterator[str]:

@@ -40,7 +40,8 @@ def _joined(code: str) -> list[str]:
 
 
 def _known(name: str) -> bool:
-    if name in _FOREIGN_NAMES or name in public.airflows_parameters() | public.vocabulary() | set(Emulator.FAULTS):
+    ours = public.vocabulary() | set(Emulator.FAULTS)
+    if name in ours or name in public.airflows_parameters() | public.airflows_settings() | _FOREIGN_NAMES:
         return True
     return "*" in name and bool(fnmatch.filter(public.vocabulary(), name))
 
