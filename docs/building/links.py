@@ -1,7 +1,8 @@
 """Links that leave ``docs/``: in the repository they lead to the file, on the site to a page that shows it.
 
 MkDocs knows the pages only, and the site may be read without the repository. So each file that a page links to becomes
-a page below ``source/``, and the links are turned to it. The README and the changelog are pages of their own.
+a page below ``source/``, and the links are turned to it. The README and the changelog are pages of their own. A link
+that is called by the name of a page's file is called by the page's title on the site.
 """
 
 import posixpath
@@ -27,7 +28,11 @@ _LINK = re.compile(r"\]\(([^)\s]+)\)")
 class Links(Extension):
     """Turns the links of the page that is being rendered."""
 
-    page = "index.md"
+    def __init__(self) -> None:
+        super().__init__()
+        self.page = "index.md"
+        #: by the pages' files in the repository
+        self.titles: dict[str, str] = {}
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - Markdown's own name
         """Turn them before MkDocs looks at them, which it does at priority 0."""
@@ -41,7 +46,10 @@ class _Turn(Treeprocessor):
     def run(self, root: ET.Element) -> None:
         for element in root.iter():
             for attribute in {"a": ["href"], "img": ["src"]}.get(element.tag, []):
-                element.set(attribute, turned(element.get(attribute, ""), self._links.page))
+                link = element.get(attribute, "")
+                element.set(attribute, turned(link, self._links.page))
+                if element.text and element.text == urlsplit(link).path:
+                    element.text = self._links.titles.get(_target(link, self._links.page) or "", element.text)
 
 
 def turned(link: str, page: str) -> str:
@@ -86,6 +94,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     pages = {file.src_uri: file.content_string for file in files.documentation_pages()}
     for whole, page in SHOWN_WHOLE.items():
         pages[page] += (REPOSITORY / whole).read_text()
+    _links.titles = {
+        f"docs/{page}": text[2:].split("\n", 1)[0] for page, text in pages.items() if text.startswith("# ")
+    }
     targets = {_target(link, page) for page, text in pages.items() for link in _LINK.findall(text)}
     for target in sorted(filter(None, targets)):
         path = REPOSITORY / target
