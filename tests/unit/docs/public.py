@@ -29,16 +29,7 @@ from airflow_partnercenter.sensors.partner_center import PartnerCenterLicensesSe
 from airflow_partnercenter.triggers.partner_center import PartnerCenterLicensesTrigger
 from tests.unit.docs.pages import REPOSITORY
 
-#: What DAGs are made of: each parameter of theirs has a row in a table.
-BUILDING_BLOCKS = [
-    PartnerCenterHook,
-    PartnerCenterLicensesOperator,
-    PartnerCenterListLicensesOperator,
-    PartnerCenterLicensesToObjectStorageOperator,
-    PartnerCenterLicensesSensor,
-    PartnerCenterLicensesTrigger,
-]
-CLASSES = [*BUILDING_BLOCKS, PartnerCenterClient, LicenseReader, Emulator, Answer, Request, LicenseReport]
+_CLASSES = [PartnerCenterClient, LicenseReader, Emulator, Answer, Request, LicenseReport]
 _FUNCTIONS = [
     *(build_query, build_license_report, find_falls, describe_falls),
     *(storage.open_path, storage.read_snapshots, storage.write_whole),
@@ -53,10 +44,28 @@ ERRORS = {
 }
 
 
+def building_blocks() -> list[type]:
+    """Return what DAGs are made of: each parameter of theirs has a row in a table. Needs Airflow 3."""
+    from airflow_partnercenter.triggers.partner_center import PartnerCenterLicensesEventTrigger
+
+    return [
+        *(PartnerCenterHook, PartnerCenterLicensesSensor),
+        *(PartnerCenterLicensesOperator, PartnerCenterListLicensesOperator),
+        *(PartnerCenterLicensesToObjectStorageOperator, PartnerCenterLicensesTrigger),
+        PartnerCenterLicensesEventTrigger,
+    ]
+
+
+def classes() -> list[type]:
+    """Return all public classes but errors. Needs Airflow 3."""
+    return [*building_blocks(), *_CLASSES]
+
+
+@cache
 def callables() -> dict[str, Callable[..., Any]]:
     """Return the public classes, their public methods, and the public functions."""
     found: dict[str, Callable[..., Any]] = {function.__name__: function for function in _FUNCTIONS}
-    for kind in CLASSES:
+    for kind in classes():
         found[kind.__name__] = kind
         for name, method in inspect.getmembers(kind, inspect.isfunction):
             if not name.startswith("_") and method.__module__.startswith("airflow_partnercenter"):

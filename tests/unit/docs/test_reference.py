@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from docs.building import command_line
 from docs.building.markdown_text import to_markdown
 from docs.building.offline import loaded_from_elsewhere
 from tests.unit.docs import public
@@ -11,15 +12,13 @@ from tests.unit.docs.pages import REPOSITORY, page
 
 PAGES = sorted((REPOSITORY / "docs" / "reference").glob("*.md"))
 SHOWN = [name for path in PAGES for name in re.findall(r"^::: ([\w.]+)$", path.read_text(), re.MULTILINE)]
-#: not on every Airflow
-_NEWER = ("new_data.", "retry_policies.")
+pytestmark = pytest.mark.airflow(">=3.3")  # which has all that is shown
 
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_what_is_shown_is_there_and_documented(name: str) -> None:
     """A docstring that begins with a sentence."""
-    if not any(part in name for part in _NEWER):
-        assert re.match(r"[A-Z`].*[.:]", public.resolve(name).__doc__)
+    assert re.match(r"[A-Z`].*[.:]", public.resolve(name).__doc__)
 
 
 def test_every_public_name_is_shown() -> None:
@@ -39,13 +38,18 @@ def test_every_public_name_is_shown() -> None:
 def test_first_page_names_what_the_others_show() -> None:
     """Name by name, under the page that has it."""
     listed = dict(
-        re.findall(r"^\| \[[\w ]+\]\((\w+\.md)\) \| (.*) \|$", page("docs/reference/index.md").text, re.MULTILINE)
+        re.findall(r"^\| \[[\w ]+\]\(([\w-]+\.md)\) \| (.*) \|$", page("docs/reference/index.md").text, re.MULTILINE)
     )
     assert set(listed) == {path.name for path in PAGES} - {"index.md"}
     for name, names in listed.items():
         text = page(f"docs/reference/{name}").text
         for listed_name in re.findall(r"`(\w+)`", names):
             assert re.search(rf"\b{listed_name}\b", text) or (listed_name in public.ERRORS and "exceptions" in text)
+
+
+def test_command_line_is_that_of_the_parser() -> None:
+    """`python -m docs.building.command_line` would write the same."""
+    assert command_line.PAGE.read_text() == command_line.write()
 
 
 def test_sphinx_becomes_markdown() -> None:

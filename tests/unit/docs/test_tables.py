@@ -2,15 +2,16 @@
 
 import inspect
 import re
-from typing import Any
 
 import pytest
+from airflow.configuration import conf
 
 from airflow_partnercenter.connection.settings import CONNECTION_FIELDS
 from airflow_partnercenter.get_provider_info import MAX_XCOM_BYTES
 from tests.unit.docs import public
 from tests.unit.docs.pages import Page, Table, all_pages, page
 
+pytestmark = pytest.mark.airflow(">=3.3")  # whose settings and triggers the pages have
 PAGES = pytest.mark.parametrize("page", all_pages(), ids=lambda page: page.name)
 #: Settings of a provider that is installed for `make test-system` only.
 OTHER_PROVIDERS = {"[celery_broker_transport_options] visibility_timeout"}
@@ -39,20 +40,11 @@ def _defaults(table: Table) -> dict[str, str]:
 def _check_parameters(defaults: dict[str, str]) -> None:
     """Some callable of ours has all of them, with these defaults."""
     candidates = [public.parameters(function) for function in public.callables().values()]
-    candidates += [public.parameters(kind) for kind in _event_trigger()]
     fitting = [known for known in candidates if set(defaults) <= set(known)]
     assert fitting, f"nothing has the parameters {', '.join(defaults)}"
     wanted = {name: _plain(text) for name, text in defaults.items()}
     had = [{name: _plain(public.default_text(known[name])) for name in defaults} for known in fitting]
     assert wanted in had
-
-
-def _event_trigger() -> list[Any]:
-    try:
-        from airflow_partnercenter.triggers.partner_center import PartnerCenterLicensesEventTrigger
-    except ImportError:
-        return []
-    return [PartnerCenterLicensesEventTrigger]
 
 
 def _check_fields(defaults: dict[str, str]) -> None:
@@ -64,13 +56,11 @@ def _check_options(defaults: dict[str, str]) -> None:
     known = public.cli_options()
     for names, text in defaults.items():
         value = known[names.split()[0].rstrip(",")]
-        assert text.strip("`") == ("" if value in (None, False) else str(value)), names
+        assert text.strip("`") == ("" if value in (None, False, []) else str(value)), names
 
 
 def _check_settings(defaults: dict[str, str]) -> None:
     """Airflow's own defaults, whatever this test run has set; units and digits in groups are for the reader."""
-    from airflow.configuration import conf
-
     for name, text in defaults.items():
         found = re.fullmatch(r"\[(\w+)\] (\w+)", name)
         assert found, name
@@ -79,33 +69,25 @@ def _check_settings(defaults: dict[str, str]) -> None:
             assert re.sub(r" s$|\s", "", text.strip("`")) == str(default).removesuffix(".0"), name
 
 
-CHECKS = {"parameter": _check_parameters, "field": _check_fields, "option": _check_options}
+CHECKS = {
+    "parameter": _check_parameters,
+    "field": _check_fields,
+    "option": _check_options,
+    "setting": _check_settings,
+}
 
 
 @PAGES
 def test_defaults_in_tables_are_those_of_the_code(page: Page) -> None:
     """A table with a column `default` says by its first title what it lists; one that nobody checks is not accepted."""
     for table in _tables(page):
-        if table.titles[0] != "setting":
-            assert table.titles[0] in CHECKS, f"under {table.section!r}: no check for a table of {table.titles[0]!r}"
-            CHECKS[table.titles[0]](_defaults(table))
+        assert table.titles[0] in CHECKS, f"under {table.section!r}: no check for a table of {table.titles[0]!r}"
+        CHECKS[table.titles[0]](_defaults(table))
 
 
-@pytest.mark.airflow(">=3.3")
-@PAGES
-def test_settings_of_airflow_have_these_defaults(page: Page) -> None:
-    """Those of the newest Airflow, as the pages say."""
-    for table in _tables(page):
-        if table.titles[0] == "setting":
-            _check_settings(_defaults(table))
-
-
-@pytest.mark.airflow(">=3.3")
 @PAGES
 def test_settings_exist(page: Page) -> None:
     """``[section] key`` and ``AIRFLOW__SECTION__KEY`` are Airflow's or ours; one of another provider is named above."""
-    from airflow.configuration import conf
-
     spans = [*page.spans, *(code for language, code in page.blocks if language not in ("python", "json", "text"))]
     named = {found.groups() for span in spans for found in re.finditer(r"\[(\w+)\] (\w+)", span)}
     written = {name.lower() for name in re.findall(r"\bAIRFLOW__[A-Z0-9_]+", page.text)}
@@ -138,19 +120,18 @@ def test_every_parameter_of_the_building_blocks_is_in_a_table() -> None:
     """Hook, operators, sensor and triggers: nothing that a DAG can say is left out."""
     tables = [table for each in all_pages() for table in each.tables if table.titles[0] == "parameter"]
     listed = {_code(row[0]) for table in tables for row in table.rows}
-    for kind in [*public.BUILDING_BLOCKS, *_event_trigger()]:
+    for kind in public.building_blocks():
         assert set(public.parameters(kind)) <= listed, kind.__name__
 
 
-@pytest.mark.parametrize("name", sorted(public.callables()))
-def test_docstring_names_every_parameter(name: str) -> None:
-    """The reference shows what the docstring has; who says something of one parameter says something of all."""
-    function = public.callables()[name]
-    documented = re.findall(r":param (\w+):", inspect.getdoc(function) or "")
-    known = list(public.parameters(function))
-    assert set(documented) <= {*known, "overrides"}
-    if documented and isinstance(function, type):
-        assert documented == known
+def test_docstrings_name_every_parameter() -> None:
+    """The reference shows what the docstring has; a class that says something of one parameter says it of all."""
+    for name, function in public.callables().items():
+        documented = re.findall(r":param (\w+):", inspect.getdoc(function) or "")
+        known = list(public.parameters(function))
+        assert set(documented) <= {*known, "overrides"}, name
+        if documented and isinstance(function, type):
+            assert documented == known, name
 
 
 def test_limit_of_xcom_is_printed_as_it_is() -> None:
