@@ -135,7 +135,7 @@ def cli_options() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for parser in cli_parsers().values():
         for action in parser._actions:
-            for flag in action.option_strings:
+            for flag in action.option_strings or [action.dest.upper()]:
                 found[flag] = action.default if found.get(flag, action.default) == action.default else None
     return found
 
@@ -178,7 +178,9 @@ def resolve(dotted: str) -> Any:
 @cache
 def vocabulary() -> frozenset[str]:
     """Return every word that our code uses as a name or within a text, docstrings and comments left out."""
-    words = _words_below("airflow_partnercenter", "dags", "tests/support", "benchmarks", "docs/building")
+    words = _words_below(
+        "airflow_partnercenter", "dags", "tests/support", "tests/examples", "benchmarks", "docs/building"
+    )
     for file in (REPOSITORY / "pyproject.toml", REPOSITORY / "Makefile", *(REPOSITORY / ".ci").iterdir()):
         words |= set(re.findall(r"\w+", file.read_text()))
     return frozenset(words)
