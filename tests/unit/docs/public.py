@@ -130,13 +130,14 @@ def _literals(hint: Any) -> set[str] | None:
 
 
 @cache
-def cli_options() -> dict[str, Any]:
-    """Return each option of the command line with its default; None where commands differ."""
-    found: dict[str, Any] = {}
+def cli_options() -> dict[str, set[str]]:
+    """Return each option of the command line with its default in each command that has it; empty text for none."""
+    found: dict[str, set[str]] = {}
     for parser in cli_parsers().values():
         for action in parser._actions:
+            default = "" if action.default in (None, False, []) else str(action.default)
             for flag in action.option_strings or [action.dest.upper()]:
-                found[flag] = action.default if found.get(flag, action.default) == action.default else None
+                found.setdefault(flag, set()).add(default)
     return found
 
 

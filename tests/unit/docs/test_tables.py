@@ -53,10 +53,8 @@ def _check_fields(defaults: dict[str, str]) -> None:
 
 
 def _check_options(defaults: dict[str, str]) -> None:
-    known = public.cli_options()
-    for names, text in defaults.items():
-        value = known[names.split()[0].rstrip(",")]
-        assert text.strip("`") == ("" if value in (None, False, []) else str(value)), names
+    for flag, text in defaults.items():
+        assert text.strip("`") in public.cli_options()[flag], flag
 
 
 def _check_settings(defaults: dict[str, str]) -> None:
@@ -109,7 +107,7 @@ def test_defaults_in_sentences_are_those_of_the_code(page: Page) -> None:
     for text in re.findall(r"`\"?(\w+)\"?` \(default\)", page.prose):
         assert text in texts, text
     for flag, text in re.findall(r"`(--[\w-]+)[ =](\w+)` \(default\)", page.prose):
-        assert str(public.cli_options()[flag]) == text, flag
+        assert text in public.cli_options()[flag], flag
     for name, text in re.findall(r"`(\w+)`,? (?:by )?default (?:is )?`?\"?(\d+|\w+(?=`))", page.prose):
         known = [given for given in ours if given.name == name]
         known_fields = [str(item.default) for item in CONNECTION_FIELDS if item.name == name]
