@@ -97,7 +97,6 @@ def test_json_and_yaml_can_be_read(page: Page) -> None:
 
 @PAGES
 def test_blocks_say_their_language(page: Page) -> None:
-    """So that they are highlighted; `text` is one. The drawing in letters at the top of architecture.md needs none."""
+    """So that they are highlighted; `text` is one."""
     allowed = {"bash", "dockerfile", "ini", "json", "python", "sh", "sql", "text", "toml", "yaml"}
-    if page.name != "docs/architecture.md":
-        assert {language for language, _ in page.blocks} <= allowed
+    assert {language for language, _ in page.blocks} <= allowed
