@@ -1,5 +1,6 @@
 """What the pages name exists: parameters, errors, fields, options, commands, targets, variables, modules, files."""
 
+import builtins
 import fnmatch
 import re
 
@@ -42,7 +43,11 @@ def _joined(code: str) -> list[str]:
 
 def _known(name: str) -> bool:
     ours = public.vocabulary() | set(Emulator.FAULTS)
-    if name in ours or name in public.airflows_parameters() | public.airflows_settings() | _FOREIGN_NAMES:
+    if (
+        name in dir(builtins)
+        or name in ours
+        or name in public.airflows_parameters() | public.airflows_settings() | _FOREIGN_NAMES
+    ):
         return True
     return "*" in name and bool(fnmatch.filter(public.vocabulary(), name))
 
@@ -136,7 +141,7 @@ def test_files_exist(page: Page) -> None:
 @PAGES
 def test_errors_exist(page: Page) -> None:
     """A name that ends in Error is one of ours, Python's, Airflow's or a library's that our code names."""
-    known = {*public.ERRORS, *public.vocabulary(), *dir(__builtins__)}
+    known = {*public.ERRORS, *public.vocabulary(), *dir(builtins)}
     assert {match[1] for match in _spans(page, r"(?:\w+\.)*([A-Z]\w*Error)")} <= known
 
 
