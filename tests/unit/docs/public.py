@@ -15,10 +15,14 @@ from airflow.providers.common.compat.sdk import DAG, BaseOperator, BaseSensorOpe
 
 from airflow_partnercenter import assets, cli, exceptions, storage
 from airflow_partnercenter.api.client import LicenseReader, PartnerCenterClient
+from airflow_partnercenter.api.entra.auth import AccessTokenCredentials, AppOnlyCredentials, AppUserCredentials
 from airflow_partnercenter.api.query import build_query
+from airflow_partnercenter.api.wire.network import Network
+from airflow_partnercenter.api.wire.retrying import RetryPolicy
 from airflow_partnercenter.connection.settings import CONNECTION_FIELDS
 from airflow_partnercenter.emulator import Answer, Emulator, Request
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
+from airflow_partnercenter.links.partner_center import FileLink, PartnerCenterLink, ResourceDocumentationLink
 from airflow_partnercenter.operators.base import PartnerCenterLicensesOperator
 from airflow_partnercenter.operators.partner_center import (
     PartnerCenterLicensesToObjectStorageOperator,
@@ -29,10 +33,14 @@ from airflow_partnercenter.sensors.partner_center import PartnerCenterLicensesSe
 from airflow_partnercenter.triggers.partner_center import PartnerCenterLicensesTrigger
 from tests.unit.docs.pages import REPOSITORY
 
-_CLASSES = [PartnerCenterClient, LicenseReader, Emulator, Answer, Request, LicenseReport]
+_CLASSES = [
+    *(PartnerCenterClient, LicenseReader, AppUserCredentials, AppOnlyCredentials, AccessTokenCredentials),
+    *(Network, RetryPolicy, FileLink, ResourceDocumentationLink, PartnerCenterLink),
+    *(Emulator, Answer, Request, LicenseReport),
+]
 _FUNCTIONS = [
     *(build_query, build_license_report, find_falls, describe_falls),
-    *(storage.open_path, storage.read_snapshots, storage.write_whole),
+    *(storage.open_path, storage.filesystem_of, storage.read_snapshots, storage.write_whole),
     *(assets.resource_uri, assets.create_asset),
 ]
 #: Names by which examples call an object of a class.
