@@ -37,7 +37,7 @@ lint: .venv/dev.installed ## Check style, types and who may import whom
 docs: .venv/docs.installed ## Build the documentation into build/site; a broken link or name fails
 	@$(BIN)/python -m docs.building.house
 	@$(BIN)/python -m docs.building.command_line
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@$(BIN)/python -m docs.building.offline build/site
 	@echo "Open build/site/index.html"
 
