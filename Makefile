@@ -36,6 +36,14 @@ lint: .venv/dev.installed ## Check style, types and who may import whom
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.PHONY: docs # there is a folder of that name
+docs: .venv/docs.installed ## Build the documentation into build/site; a broken link or name fails
+	@$(BIN)/python -m docs.building.house
+	@$(BIN)/python -m docs.building.command_line
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@$(BIN)/python -m docs.building.offline build/site
+	@echo "Open build/site/index.html"
+
 setup: .venv/dev.installed ## Build .venv with everything a developer needs
 
 format: .venv/dev.installed ## Format the code
@@ -114,7 +122,11 @@ clean: ## Remove what the other commands made
 	@$(UV) pip sync --compile-bytecode --require-hashes requirements/dev.txt
 	@$(UV) pip install --no-deps --no-build-isolation --editable .
 	@touch $@ .venv/demo.installed
-	@rm -f .venv/bench.installed .venv/system.installed
+	@rm -f .venv/bench.installed .venv/system.installed .venv/docs.installed
+
+.venv/docs.installed: requirements/docs.txt pyproject.toml | .venv/dev.installed
+	@$(UV) pip install --compile-bytecode --require-hashes --requirement requirements/docs.txt
+	@touch $@
 
 .venv/bench.installed: requirements/bench.txt pyproject.toml | .venv/dev.installed
 	@$(UV) pip install --compile-bytecode --require-hashes --requirement requirements/bench.txt
