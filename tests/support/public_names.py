@@ -4,13 +4,17 @@
 PUBLIC: dict[str, tuple[str, ...]] = {
     "api.client": ("LicenseReader", "PartnerCenterClient", "QueryArguments"),
     "api.entra.auth": ("AccessTokenCredentials", "AppOnlyCredentials", "AppUserCredentials"),
+    "api.query": ("build_query",),
     "api.wire.network": ("Network",),
     "api.wire.retrying": ("RetryPolicy",),
+    "assets": ("EVENT_KEYS", "convert_asset_to_openlineage", "create_asset", "resource_uri", "sanitize_uri"),
     "emulator": (),
     "emulator.pytest_plugin": ("partner_center_emulator",),
     "exceptions": (),
+    "expectations": ("EXPECTATIONS", "ExpectedRows", "QualityGate", "require"),
     "hooks.partner_center": ("PartnerCenterHook", "failing_fast"),
     "links.partner_center": ("FileLink", "PartnerCenterLink", "ResourceDocumentationLink"),
+    "operators.base": ("PartnerCenterLicensesOperator",),
     "operators.partner_center": (
         "PartnerCenterLicensesToObjectStorageOperator",
         "PartnerCenterListLicensesOperator",

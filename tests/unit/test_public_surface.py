@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from release.changelog import read_sections
+from tests.support.public_names import PUBLIC
 from tests.support.public_surface import RELEASED, REPOSITORY, SURFACE, Item, from_text, read_surface
 
 CHANGELOG = (REPOSITORY / "CHANGELOG.md").read_text()
@@ -38,6 +39,17 @@ def test_surface_is_the_one_on_record() -> None:
     on_record, now = set(from_text(SURFACE.read_text())), set(read_surface())
     gone, new = sorted(on_record - now), sorted(now - on_record)
     assert (gone, new) == ([], []), "If that is meant: run `make surface`, and name it in CHANGELOG.md."
+
+
+def test_surface_and_reference_have_the_same_names() -> None:
+    """What docs/reference documents is public, and what is public is documented there."""
+    pages = "\n".join(page.read_text() for page in (REPOSITORY / "docs" / "reference").glob("*.md"))
+    members = {name for listed in re.findall(r"members: \[(.*)\]", pages) for name in listed.split(", ")}
+    documented = {path.split(".")[-1] for path in re.findall(r"^::: (\S+)", pages, re.MULTILINE)} | members
+    items = [item for item in from_text(SURFACE.read_text()) if item.owner.startswith("airflow_partnercenter")]
+    modules = {module.split(".")[-1] for module in PUBLIC}
+    assert documented - modules - {item.name for item in items} == set()
+    assert {name for names in PUBLIC.values() for name in names} - documented == set()
 
 
 def test_every_change_since_the_release_is_named_in_the_changelog() -> None:
