@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system lint setup format bench bench-quick bench-tokens bench-stores bench-waiting \
-	bench-scaling requirements clean
+.PHONY: help ci demo test test-system test-package lint setup format surface package release audit bench bench-quick \
+	bench-tokens bench-stores bench-waiting bench-scaling requirements clean
 
 # The first Python that is new enough; `make PYTHON=/path/to/python3.12 …` overrides it.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -27,6 +27,9 @@ test-system: .venv/system.installed ## Kill a worker, restart the service: a rea
 	@$(SERVERS)
 	$(BIN)/pytest -m cluster tests/system
 
+test-package: .venv/dev.installed build/release.installed ## Install beside Airflow 2.11, 3.0 and 3.3, uninstall; make a release (about three minutes)
+	$(BIN)/pytest -m package tests/package
+
 lint: .venv/dev.installed ## Check style, types and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,6 +49,21 @@ setup: .venv/dev.installed ## Build .venv with everything a developer needs
 format: .venv/dev.installed ## Format the code
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+ci: ## Run what every change must pass; on Debian as root it installs what is missing
+	@.ci/run
+
+surface: .venv/dev.installed ## Write down what others may build on; RELEASED=VERSION keeps it as that release's
+	$(BIN)/python -m tests.support.public_surface $(if $(RELEASED),--released $(RELEASED))
+
+package: build/release.installed ## Build wheel, source archive, SBOM and checksums of this tree into build/package
+	@build/release/bin/python -m release --rehearsal
+
+release: build/release.installed ## Make the files of the version in __init__.py in dist/; refuses what is not ready
+	@build/release/bin/python -m release
+
+audit: build/release.installed ## Look for known vulnerabilities of pinned packages; needs an index that answers about them
+	build/release/bin/pip-audit --strict --disable-pip --require-hashes $(foreach file,demo dev release,-r requirements/$(file).txt)
 
 bench: bench-stores ## Measure against what users would write instead; write docs/performance.md (about 35 minutes)
 	$(BIN)/python -m benchmarks
@@ -112,6 +130,14 @@ clean: ## Remove what the other commands made
 
 .venv/bench.installed: requirements/bench.txt pyproject.toml | .venv/dev.installed
 	@$(UV) pip install --compile-bytecode --require-hashes --requirement requirements/bench.txt
+	@touch $@
+
+# What builds and checks a release, apart from what the tests run with.
+build/release.installed: requirements/release.txt | .venv/bin/uv
+	@echo "Installing the tools of a release (about 20 seconds) ..."
+	@UV_NO_CONFIG=1 $(BIN)/uv venv --quiet --clear --python $(BIN)/python build/release
+	@UV_NO_CONFIG=1 $(BIN)/uv --quiet pip sync --python build/release/bin/python --compile-bytecode --require-hashes \
+		requirements/release.txt
 	@touch $@
 
 # Azure's storage on this machine, for tests. Without npm they are skipped, unless REQUIRE_AZURITE is set.

@@ -27,7 +27,7 @@ class Subscription:
     def __init__(self, product: Product, key: str, people: int, habit: str) -> None:
         self.product = product
         # a made-up story, not a secret
-        self._random = random.Random(key)  # noqa: S311
+        self._random = random.Random(key)  # noqa: S311 - made-up numbers, no secrets
         self._base = max(1, round(people * product.share * self._random.uniform(0.6, 1.3)))
         self._adoption = self._draw_adoption(habit)
         self._phase = self._random.uniform(0, math.tau)
