@@ -1,0 +1,1 @@
+"""The pages of docs/ that have tests of their own."""
