@@ -50,8 +50,8 @@ def find_connection(conn_id: str) -> FoundConnection | None:
     """Return a connection from the place that Airflow takes it from: secrets backends, environment, database.
 
     :return: None if no place has it.
-    :raises ConfigurationError: no place has it, and one of them could not be asked; or it is of another type; or Airflow
-        is not set up yet.
+    :raises ConfigurationError: no place has it, and one of them could not be asked; it is of another type; or Airflow's
+        database has no tables yet.
     """
     with_database()
     from airflow.configuration import ensure_secrets_loaded
@@ -178,8 +178,8 @@ def _lacks_tables(error: Exception) -> bool:
 
 def _no_tables() -> ConfigurationError:
     return ConfigurationError(
-        "Airflow's metadata database has no tables yet: run `airflow db migrate` first, or set AIRFLOW_HOME as Airflow's "
-        "other components have it."
+        "Airflow's metadata database has no tables yet: run `airflow db migrate` first, or set AIRFLOW_HOME as "
+        "Airflow's other components have it."
     )
 
 

@@ -42,7 +42,7 @@ def _plain(text: str) -> list[str]:
 
 
 def test_sign_in_and_check_print_what_the_page_says(run, emulator, database, monkeypatch):
-    """Into Airflow's own database, as a newcomer does; the secret comes from the environment here, so nobody asks for it."""
+    """Into Airflow's own database, as a newcomer does; the secret comes from the environment here."""
     monkeypatch.setenv("SECRET", emulator.client_secret)
     place = ["--authority", emulator.authority, "--host", emulator.base_url, "--ca-bundle", emulator.ca_bundle]
     who = ["--tenant-id", emulator.tenant_id, "--client-id", emulator.client_id, "--client-secret-env", "SECRET"]
