@@ -41,6 +41,7 @@ def _plain(text: str) -> list[str]:
     return lines
 
 
+@pytest.mark.airflow(">=3.0")
 def test_sign_in_and_check_print_what_the_page_says(run, emulator, database, monkeypatch):
     """Into Airflow's own database, as a newcomer does; the secret comes from the environment here."""
     monkeypatch.setenv("SECRET", emulator.client_secret)
