@@ -20,8 +20,8 @@ help: ## List the commands
 demo: .venv/demo.installed ## Run the report DAG on the emulator; print the licence table and the report's path
 	@$(BIN)/airflow-partnercenter demo --folder .demo
 
-test: .venv/dev.installed build/node/azurite.installed ## Run the default test suite
-	$(BIN)/pytest
+test: .venv/dev.installed build/node/azurite.installed ## Run the default test suite, a file in each of up to four processes
+	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-system: .venv/system.installed ## Kill a worker, restart the service: a real Airflow on Celery (about four minutes)
 	@$(SERVERS)
@@ -32,6 +32,14 @@ lint: .venv/dev.installed ## Check style, types and who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+.PHONY: docs # there is a folder of that name
+docs: .venv/docs.installed ## Build the documentation into build/site; a broken link or name fails
+	@$(BIN)/python -m docs.building.house
+	@$(BIN)/python -m docs.building.command_line
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@$(BIN)/python -m docs.building.offline build/site
+	@echo "Open build/site/index.html"
 
 setup: .venv/dev.installed ## Build .venv with everything a developer needs
 
@@ -96,7 +104,11 @@ clean: ## Remove what the other commands made
 	@$(UV) pip sync --compile-bytecode --require-hashes requirements/dev.txt
 	@$(UV) pip install --no-deps --no-build-isolation --editable .
 	@touch $@ .venv/demo.installed
-	@rm -f .venv/bench.installed .venv/system.installed
+	@rm -f .venv/bench.installed .venv/system.installed .venv/docs.installed
+
+.venv/docs.installed: requirements/docs.txt pyproject.toml | .venv/dev.installed
+	@$(UV) pip install --compile-bytecode --require-hashes --requirement requirements/docs.txt
+	@touch $@
 
 .venv/bench.installed: requirements/bench.txt pyproject.toml | .venv/dev.installed
 	@$(UV) pip install --compile-bytecode --require-hashes --requirement requirements/bench.txt

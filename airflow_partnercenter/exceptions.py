@@ -29,6 +29,7 @@ from typing import Any
 class PartnerCenterError(Exception):
     """Anything this package raises on purpose; the message says what failed and what to do."""
 
+    #: Whether the same call may succeed later without anybody changing anything.
     retriable = False
     #: Seconds the service asked us to wait before the next request; None when it did not say.
     retry_after_seconds: float | None = None

@@ -59,6 +59,7 @@ with DAG(
             there = {file.name for file in folder.iterdir()} if folder.exists() else set()
         return [day for day in days if f"{day}-processed.parquet" not in there]
 
+    # --8<-- [start:store]
     PartnerCenterLicensesToObjectStorageOperator.partial(
         task_id="store_day",
         resource="licenses_deployment",
@@ -69,3 +70,4 @@ with DAG(
         max_active_tis_per_dag=1,
         map_index_template="{{ task.processed_date_time }}",
     ).expand(processed_date_time=list_days())
+    # --8<-- [end:store]

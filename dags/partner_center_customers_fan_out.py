@@ -28,6 +28,7 @@ def read_plan(folder: str) -> list[dict]:
     return json.loads(open_path(f"{folder}/customers.json").read_bytes())
 
 
+# --8<-- [start:batch]
 def batch_arguments(batch: dict) -> dict:
     """Return what differs from batch to batch; runs in the mapped task, so no XCom carries thousands of customers."""
     plan = read_plan(batch["folder"])
@@ -35,6 +36,9 @@ def batch_arguments(batch: dict) -> dict:
         "customer_id": [customer["customer_id"] for customer in plan if customer["file"] == batch["file"]],
         "destination": f"{batch['folder']}/{batch['file']}",
     }
+
+
+# --8<-- [end:batch]
 
 
 def check_files(customers, frames, row_counts):
@@ -127,6 +131,7 @@ with DAG(
 
     batches = list_customers("{{ params.lake }}/customer_licenses_deployment/{{ run_id }}")
 
+    # --8<-- [start:store]
     # At most sixteen requests at once: four tasks with four each. A pool does the same across DAGs.
     stored = PartnerCenterLicensesToObjectStorageOperator.partial(
         task_id="store_batch",
@@ -136,6 +141,7 @@ with DAG(
         max_active_tis_per_dagrun=4,
         map_index_template="{{ task.destination.rpartition('/')[2] }}",
     ).expand_kwargs(batches.map(batch_arguments))
+    # --8<-- [end:store]
 
     @task(multiple_outputs=False)  # one XCom; each key its own one fails on Airflow 3.0 where a value is None
     def report_customers(batches: list[dict], files: list[dict]) -> dict:

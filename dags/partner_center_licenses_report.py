@@ -65,7 +65,7 @@ with DAG(
         ),
     },
 ):
-    # [START store]
+    # --8<-- [start:store]
     commercial = PartnerCenterLicensesToObjectStorageOperator(
         task_id="store_licenses_deployment",
         resource="licenses_deployment",
@@ -74,7 +74,7 @@ with DAG(
         expectations={"fail": {"no_null_keys": True}, "warn": {"processed_within_days": 7}},
         outlets=[Asset("partner_center_licenses_deployment")],
     )
-    # [END store]
+    # --8<-- [end:store]
     # The older resources have been seen empty since 2021, and usage lags: the report does without them then.
     others = [
         PartnerCenterLicensesToObjectStorageOperator(
@@ -85,6 +85,7 @@ with DAG(
         )
         for resource in ("licenses_usage", "partner_licenses_deployment", "partner_licenses_usage")
     ]
+    # --8<-- [start:report]
 
     @task(trigger_rule="none_failed")
     def write_report(lake: str, params: dict) -> dict:
@@ -110,6 +111,7 @@ with DAG(
         # The first ones only: XCom is no place for ten thousand customers, and the CSV files have them all.
         return {"uri": uri, **report.summary(), "fall_count": len(falls), "falls": describe_falls(falls.head(20))}
 
+    # --8<-- [end:report]
     @task
     def alert(report: dict, params: dict, **context: object) -> str:
         """Tell of each service and customer that lost too many seats; skipped if there is none."""
@@ -128,6 +130,8 @@ with DAG(
             )({**context, "params": params})
         return f"{report['fall_count']} fell; the report is {report['uri']}"
 
+    # --8<-- [start:order]
     summary = write_report("{{ params.lake }}")
     [commercial, *others] >> summary
     alert(summary)
+    # --8<-- [end:order]

@@ -5,7 +5,7 @@ seats sold with pandas. The rows travel through XCom: right for a few rows, too 
 belong into a file, see `partner_center_licenses_report`.
 """
 
-# [START readme]
+# --8<-- [start:readme]
 from datetime import datetime
 
 from airflow.providers.common.compat.sdk import DAG, task
@@ -22,7 +22,7 @@ with DAG("partner_center_licenses_to_xcom", schedule="@daily", start_date=dateti
         return pd.DataFrame(rows).groupby("service_name")["licenses_sold"].sum().to_dict()
 
     licenses_sold_per_service(licenses.output)
-# [END readme]
+# --8<-- [end:readme]
 
 dag.doc_md = __doc__
 dag.tags = type(dag.tags)(["partner_center"])  # a list in Airflow 2, a set in Airflow 3

@@ -23,6 +23,7 @@ except ImportError:
 if AssetWatcher is not None:
     from airflow_partnercenter.triggers.partner_center import PartnerCenterLicensesEventTrigger
 
+    # --8<-- [start:watch]
     licenses = Asset(
         name="partner_center_new_licenses",
         watchers=[
@@ -32,6 +33,7 @@ if AssetWatcher is not None:
             )
         ],
     )
+    # --8<-- [end:watch]
 
     with DAG(
         "partner_center_on_new_data",
@@ -50,7 +52,7 @@ if AssetWatcher is not None:
             ),
         },
     ):
-
+        # --8<-- [start:read]
         @task
         def list_processed_dates(triggering_asset_events: dict | None = None) -> list[dict]:
             """Return what the watcher saw last; nothing if the run was started by hand."""
@@ -62,3 +64,4 @@ if AssetWatcher is not None:
             resource="licenses_deployment",
             destination="{{ params.lake }}/licenses_deployment/{processed_date}.parquet",
         )
+        # --8<-- [end:read]

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from airflow.providers.common.compat.sdk import DAG, Asset, task
 
-# [START downstream]
+# --8<-- [start:downstream]
 LICENSES_DEPLOYMENT = Asset("partner_center_licenses_deployment")
 
 with DAG(
@@ -34,4 +34,4 @@ with DAG(
         return most.reset_index().to_dict("records")
 
     most_unused_seats()
-# [END downstream]
+# --8<-- [end:downstream]

@@ -7,6 +7,7 @@ import queue
 import secrets
 import threading
 import time
+from dataclasses import dataclass, field
 from functools import partial
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +24,16 @@ _PAGE = """<!doctype html>
 <style>body {{ font: 18px/1.5 system-ui, sans-serif; margin: 15vh auto; max-width: 30rem; padding: 0 1rem }}</style>
 </head><body><h1>{title}</h1><p>{text}</p></body></html>
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What the browser is shown, and the answer that it brought if that one is taken."""
+
+    status: int
+    title: str
+    text: str
+    taken: dict[str, str] | None = field(default=None, repr=False)
 
 
 class RedirectListener:
@@ -91,22 +102,27 @@ class RedirectListener:
         """Return whether a request is for the redirect URI."""
         return path.rstrip("/") == self._path.rstrip("/")
 
-    def take(self, answer: dict[str, str]) -> tuple[int, str, str]:
-        """Take an answer and return status, title and text of the page to show; only the first one counts."""
+    def judge(self, answer: dict[str, str]) -> _Page:
+        """Return the page to show for an answer; only the first one is taken."""
         if "code" not in answer and "error" not in answer:
-            return (
+            return _Page(
                 400,
                 "This is no answer",
                 "Microsoft Entra ID brings a code or an error here; this request has neither.",
             )
         if not self._taken.acquire(blocking=False):
-            return 410, "Too late", "An answer has arrived before. You may close this window."
-        self._answers.put(answer)
+            return _Page(410, "Too late", "An answer has arrived before. You may close this window.")
         if not secrets.compare_digest(answer.get("state", "").encode(), self._state.encode()):
-            return 400, "This answer is for another sign-in", "You may close this window; see the terminal."
+            text = "You may close this window; see the terminal."
+            return _Page(400, "This answer is for another sign-in", text, answer)
         if "error" in answer:
-            return 200, "You have not signed in", "You may close this window; the terminal says what to do."
-        return 200, "You have signed in", "You may close this window and go back to the terminal."
+            text = "You may close this window; the terminal says what to do."
+            return _Page(200, "You have not signed in", text, answer)
+        return _Page(200, "You have signed in", "You may close this window and go back to the terminal.", answer)
+
+    def hand_over(self, answer: dict[str, str]) -> None:
+        """Let ``wait`` return an answer whose page the browser has."""
+        self._answers.put(answer)
 
 
 class _Server(ThreadingHTTPServer):
@@ -137,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Take an answer in a form (``response_mode=form_post``)."""
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > _LARGEST_ANSWER:
-            self._show(400, "This is no answer", "The form has no length, or is too large.")
+            self._show(_Page(400, "This is no answer", "The form has no length, or is too large."))
             return
         self._answer(self.rfile.read(int(length)).decode("utf-8", "replace"))
 
@@ -145,14 +161,20 @@ class _Handler(BaseHTTPRequestHandler):
         """Log nothing."""
 
     def _answer(self, form: str) -> None:
-        if self._listener.is_for(urlsplit(self.path).path):
-            self._show(*self._listener.take(dict(parse_qsl(form))))
-        else:
-            self._show(404, "Not found", "Nothing is here.")
+        if not self._listener.is_for(urlsplit(self.path).path):
+            self._show(_Page(404, "Not found", "Nothing is here."))
+            return
+        page = self._listener.judge(dict(parse_qsl(form)))
+        try:
+            self._show(page)
+        finally:
+            # Not before: whoever waits may end the process at once, and the person would see no page.
+            if page.taken is not None:
+                self._listener.hand_over(page.taken)
 
-    def _show(self, status: int, title: str, text: str) -> None:
-        body = _PAGE.format(title=escape(title), text=escape(text)).encode()
-        self.send_response(status)
+    def _show(self, page: _Page) -> None:
+        body = _PAGE.format(title=escape(page.title), text=escape(page.text)).encode()
+        self.send_response(page.status)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")

@@ -31,7 +31,9 @@ class Answer:
     Without ``status`` and ``body`` the normal answer is given: late, cut short, rewritten, of other rows, or with more
     headers.
 
+    :param status: HTTP status; 200 if there is only a body.
     :param body: bytes and text go out as they are, the rest as JSON.
+    :param headers: to send as well.
     :param bom: whether JSON starts with a byte order mark.
     :param close: close the connection and answer nothing.
     :param truncate: send this many bytes of the body under the full ``Content-Length``, then close the connection.

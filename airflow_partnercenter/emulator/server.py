@@ -32,6 +32,7 @@ class Emulator:
 
     :param data: ``generated`` is a partner made up from ``seed``; ``documented`` the examples of Microsoft's pages; or
         data of your own.
+    :param seed: makes another partner of the same kind; the same one each time.
     :param customers: customers of the generated partner.
     :param history_days: how many days before ``today`` can be asked with ``processedDateTime``.
     :param today: the emulator's date; None follows the clock (UTC).
@@ -40,6 +41,7 @@ class Emulator:
         again is the one its clients know; only the tokens that it gave out are forgotten.
     :param max_page_size: rows on a page at most; a small number brings paging to a small partner.
     :param link_form: whether ``@nextLink`` is an absolute address or begins with the path.
+    :param access_token_seconds: for how long an access token is valid.
     :param rotate_refresh_tokens: whether each use of a refresh token brings a new one, as at Entra ID.
     :param bom: whether Partner Center's bodies start with a byte order mark, as the real ones.
     :param device_code_interval_seconds: how long a device must wait between two questions.

@@ -19,6 +19,7 @@ from airflow_partnercenter.connection.settings import (
 from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError
 from airflow_partnercenter.get_provider_info import field_behaviour
 from airflow_partnercenter.lineage import report_input
+from airflow_partnercenter.unexpected import describe_unexpected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,7 +145,7 @@ class PartnerCenterHook(BaseHook):
         except PartnerCenterError as error:
             return False, add_word_of_cache(error, settings.token_cache if settings else None)
         except Exception as error:  # Airflow shows a sentence, whatever happens
-            return False, f"{type(error).__name__}: {error}"
+            return False, describe_unexpected(error, "The connection test")
         if settings.auth_mode == "access_token":
             return True, "Read a licence row with the access token of the connection (access_token)."
         return True, f"Signed in to tenant {settings.tenant_id} ({settings.auth_mode}) and read a licence row."

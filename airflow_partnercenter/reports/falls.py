@@ -1,22 +1,18 @@
 """Services and customers that lost seats, to alert somebody. Imports pandas, no Airflow."""
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from airflow_partnercenter.reports import formats
 from airflow_partnercenter.reports.customers import FALLING_MEASURES
+from airflow_partnercenter.reports.license_tables import LicenseTables
 from airflow_partnercenter.reports.periods import SINCE
-
-if TYPE_CHECKING:
-    from airflow_partnercenter.reports.licenses import LicenseReport
 
 COLUMNS = ["kind", "id", "name", "measure", "before", "now", "change", "change_percent"]
 WORDS = {"licenses_sold": "seats sold", "licenses_deployed": "seats deployed"}
 
 
 def find_falls(
-    report: "LicenseReport", *, more_than_percent: float = 10.0, at_least_seats: int = 1, since: str = "previous"
+    report: LicenseTables, *, more_than_percent: float = 10.0, at_least_seats: int = 1, since: str = "previous"
 ) -> pd.DataFrame:
     """Return the services and customers whose seats sold or deployed fell by more than a threshold.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
@@ -10,12 +10,10 @@ import pandas as pd
 from airflow_partnercenter.reports import charts, formats
 from airflow_partnercenter.reports.customers import ACTION_NEEDED, ACTIVATION_OPPORTUNITY
 from airflow_partnercenter.reports.falls import find_falls
+from airflow_partnercenter.reports.license_tables import LicenseTables
 from airflow_partnercenter.reports.periods import SINCE
+from airflow_partnercenter.reports.quality import DataQuality
 from airflow_partnercenter.reports.tables import DEPLOYMENT
-
-if TYPE_CHECKING:
-    from airflow_partnercenter.reports.licenses import LicenseReport
-    from airflow_partnercenter.reports.quality import DataQuality
 
 BARS = 10
 ROWS = 25
@@ -26,7 +24,7 @@ PACKAGE = "airflow_partnercenter.reports"
 SPARE = ("licenses_to_activate", "licenses_over_deployed")
 
 
-def render(report: "LicenseReport", *, title: str, generated_at: datetime | None, csv_names: Mapping[str, str]) -> str:
+def render(report: LicenseTables, *, title: str, generated_at: datetime | None, csv_names: Mapping[str, str]) -> str:
     """Return the page; names are escaped by the template engine, numbers rounded here and nowhere before.
 
     :raises ImportError: the extra ``[reports]`` is not installed
@@ -60,7 +58,7 @@ def render(report: "LicenseReport", *, title: str, generated_at: datetime | None
     )
 
 
-def _content(report: "LicenseReport") -> dict[str, Any]:
+def _content(report: LicenseTables) -> dict[str, Any]:
     """Return what the template prints, as plain values."""
     products = formats.records(report.by_product[(report.by_product["licenses_unused"] > 0).fillna(False)].iloc[:BARS])
     workloads = formats.records(report.by_workload)
@@ -80,7 +78,7 @@ def _content(report: "LicenseReport") -> dict[str, Any]:
     }
 
 
-def _customers(report: "LicenseReport") -> dict[str, Any]:
+def _customers(report: LicenseTables) -> dict[str, Any]:
     """Return the customers by what there is to do; those that need action with the reasons."""
     customers = report.by_customer
     falls = {since: _falls(report, since) for since in SINCE}
@@ -96,7 +94,7 @@ def _customers(report: "LicenseReport") -> dict[str, Any]:
     }
 
 
-def _quality(quality: "DataQuality") -> dict[str, Any]:
+def _quality(quality: DataQuality) -> dict[str, Any]:
     """Return the data quality."""
     frames = ("sources", "dates", "gaps", "late_channels", "customers_without_counts", "customers_without_usage")
     return {"quality": quality, "names_shown": NAMES, "late_days": LATE_DAYS} | {
@@ -104,7 +102,7 @@ def _quality(quality: "DataQuality") -> dict[str, Any]:
     }
 
 
-def _panels(report: "LicenseReport") -> list[tuple[dict[str, Any], charts.TrendPanel, dict[str, Any]]]:
+def _panels(report: LicenseTables) -> list[tuple[dict[str, Any], charts.TrendPanel, dict[str, Any]]]:
     """Return each service, its chart, and its newest numbers."""
     trends = dict(list(report.trend.groupby("service_code")))
     services = formats.records(report.by_service)
@@ -145,7 +143,7 @@ def _at_stake(customer: Mapping[str, Any], falls: Mapping[str, Mapping[str, list
     return max(int(customer["licenses_over_deployed"] or 0), *(-int(fall["change"]) for fall in told), 0)
 
 
-def _falls(report: "LicenseReport", since: str) -> dict[str, list[dict[str, Any]]]:
+def _falls(report: LicenseTables, since: str) -> dict[str, list[dict[str, Any]]]:
     """Return what fell, by customer."""
     falls = find_falls(report, more_than_percent=report.fall_percent, since=since)
     found: dict[str, list[dict[str, Any]]] = {}

@@ -2,19 +2,17 @@
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_partnercenter.reports.formats import MINUS, UNKNOWN, count, day, percent, printable, records, signed
-
-if TYPE_CHECKING:
-    from airflow_partnercenter.reports.licenses import LicenseReport
+from airflow_partnercenter.reports.license_tables import LicenseTables
 
 WIDTH = 100
 TOP = 10
 NUMBERS = ("Sold", "Change", "Deployed", "Change", "Unused", "Rate")
 
 
-def to_text(report: "LicenseReport") -> str:
+def to_text(report: LicenseTables) -> str:
     """Return services and top products as two aligned tables; one sentence if there is no data."""
     services, products = records(report.by_service), records(report.by_product)
     if not services:

@@ -28,14 +28,11 @@ class PartnerCenterRetryPolicy(RetryPolicy):
     For any task that uses this package, also one that calls the hook: ``@task(retries=5,
     retry_policy=PartnerCenterRetryPolicy())``. The task's ``retries`` stay the limit.
 
-    ====================================================  =====================================================
-    the task failed by, or because of                     then
-    ====================================================  =====================================================
-    an error with ``retry_after_seconds`` (throttling)    the next try begins that long after, never sooner
-    an error that is not ``retriable`` (sign-in, role,    no further try: a person must change something first
-    configuration, no data where data is a must)
-    any other                                             the task's ``retry_delay`` and back-off
-    ====================================================  =====================================================
+    - The task failed by, or because of, an error with ``retry_after_seconds`` (throttling): the next try begins that
+      long after, never sooner.
+    - An error that is not ``retriable`` (sign-in, role, configuration, no data where data is a must): no further try, a
+      person must change something first.
+    - Any other: the task's ``retry_delay`` and back-off.
     """
 
     def evaluate(

@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Hashable
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any
@@ -21,10 +21,8 @@ except ImportError:
     ) from None
 
 from airflow_partnercenter.exceptions import PartnerCenterError
-from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 from airflow_partnercenter.triggers.polling import Look
-from airflow_partnercenter.triggers.watching import Watch
-from airflow_partnercenter.waiting import DEFAULT_INTERVAL_SECONDS, DEFAULT_MAX_CONSECUTIVE_FAILURES
+from airflow_partnercenter.triggers.watching import WatchingTrigger
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +33,7 @@ Watermark = dict[str, str]
 SECONDS_BEFORE_FAILING = 60.0
 
 
-class PartnerCenterLicensesEventTrigger(BaseEventTrigger):
+class PartnerCenterLicensesEventTrigger(WatchingTrigger, BaseEventTrigger):
     """Fire an asset event for each new set of processed dates: when any service (and channel, workload) moved on.
 
     ``Asset("partner_center_licenses", watchers=[AssetWatcher(name="...", trigger=...)])``. The first look fires too, as
@@ -57,37 +55,10 @@ class PartnerCenterLicensesEventTrigger(BaseEventTrigger):
     :param max_consecutive_failures: failed looks in a row by which to give up; None goes on.
     """
 
-    def __init__(
-        self,
-        *,
-        resource: str,
-        customer_id: str | Sequence[str] | None = None,
-        filter_expression: str | None = None,
-        partner_center_conn_id: str = PartnerCenterHook.default_conn_name,
-        poll_interval: float = DEFAULT_INTERVAL_SECONDS,
-        max_consecutive_failures: int | None = DEFAULT_MAX_CONSECUTIVE_FAILURES,
-    ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.resource = resource
-        self.customer_id = customer_id
-        self.filter_expression = filter_expression
-        self.partner_center_conn_id = partner_center_conn_id
-        self.poll_interval = poll_interval
-        self.max_consecutive_failures = max_consecutive_failures
-
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class and arguments, plain JSON values."""
-        return (
-            "airflow_partnercenter.triggers.partner_center.PartnerCenterLicensesEventTrigger",
-            {
-                "resource": self.resource,
-                "customer_id": self.customer_id,
-                "filter_expression": self.filter_expression,
-                "partner_center_conn_id": self.partner_center_conn_id,
-                "poll_interval": self.poll_interval,
-                "max_consecutive_failures": self.max_consecutive_failures,
-            },
-        )
+        path = "airflow_partnercenter.triggers.partner_center.PartnerCenterLicensesEventTrigger"
+        return path, self._arguments()
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Fire for each look with news, where Airflow offers no place to keep what was told."""
@@ -126,17 +97,8 @@ class PartnerCenterLicensesEventTrigger(BaseEventTrigger):
 
         :raises PartnerCenterError: some time after it was logged, as Airflow starts a failed event trigger at once.
         """
-        watch = Watch(
-            self.resource,
-            self.customer_id,
-            self.filter_expression,
-            self.partner_center_conn_id,
-            self.poll_interval,
-            self.max_consecutive_failures,
-            every_group=True,
-        )
         try:
-            async with aclosing(watch.looks()) as looks:
+            async with aclosing(self._watch(every_group=True)) as looks:
                 async for look in looks:
                     yield look
         except PartnerCenterError as error:

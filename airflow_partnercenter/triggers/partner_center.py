@@ -7,11 +7,11 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import TriggerEvent
 
 from airflow_partnercenter.exceptions import PartnerCenterError
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
-from airflow_partnercenter.triggers.watching import Watch
+from airflow_partnercenter.triggers.watching import WatchingTrigger
 from airflow_partnercenter.waiting import (
     DEFAULT_INTERVAL_SECONDS,
     DEFAULT_MAX_CONSECUTIVE_FAILURES,
@@ -31,7 +31,7 @@ __all__ = ["PartnerCenterLicensesEventTrigger", "PartnerCenterLicensesTrigger"]
 logger = logging.getLogger(__name__)
 
 
-class PartnerCenterLicensesTrigger(BaseTrigger):
+class PartnerCenterLicensesTrigger(WatchingTrigger):
     """Fire once when all licence data of a resource has been processed for a time or later.
 
     All triggers of a triggerer that watch the same with the same credentials share one poll. Nothing needs to survive a
@@ -62,32 +62,22 @@ class PartnerCenterLicensesTrigger(BaseTrigger):
         max_consecutive_failures: int | None = DEFAULT_MAX_CONSECUTIVE_FAILURES,
         deadline: str | None = None,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.resource = resource
+        super().__init__(
+            resource=resource,
+            customer_id=customer_id,
+            filter_expression=filter_expression,
+            partner_center_conn_id=partner_center_conn_id,
+            poll_interval=poll_interval,
+            max_consecutive_failures=max_consecutive_failures,
+        )
         self.newer_than = newer_than
-        self.customer_id = customer_id
-        self.filter_expression = filter_expression
-        self.partner_center_conn_id = partner_center_conn_id
-        self.poll_interval = poll_interval
-        self.max_consecutive_failures = max_consecutive_failures
         self.deadline = deadline
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class and arguments, plain JSON values."""
-        return (
-            f"{__name__}.{type(self).__name__}",
-            {
-                "resource": self.resource,
-                # A time object too becomes text that reads back as the same time.
-                "newer_than": str(self.newer_than),
-                "customer_id": self.customer_id,
-                "filter_expression": self.filter_expression,
-                "partner_center_conn_id": self.partner_center_conn_id,
-                "poll_interval": self.poll_interval,
-                "max_consecutive_failures": self.max_consecutive_failures,
-                "deadline": self.deadline,
-            },
-        )
+        # A time object too becomes text that reads back as the same time.
+        goal = {"newer_than": str(self.newer_than), "deadline": self.deadline}
+        return f"{__name__}.{type(self).__name__}", self._arguments() | goal
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire once."""
@@ -99,17 +89,9 @@ class PartnerCenterLicensesTrigger(BaseTrigger):
 
     async def _wait(self) -> dict[str, Any]:
         newer_than = read_newer_than(self.newer_than)
-        watch = Watch(
-            self.resource,
-            self.customer_id,
-            self.filter_expression,
-            self.partner_center_conn_id,
-            self.poll_interval,
-            self.max_consecutive_failures,
-        )
         seen = ""
         try:
-            async with asyncio.timeout(None) as limit, aclosing(watch.looks()) as looks:
+            async with asyncio.timeout(None) as limit, aclosing(self._watch(every_group=False)) as looks:
                 async for look in looks:
                     if are_fresh(look.dates, newer_than):
                         return {"status": "success", "processed_dates": look.as_json}

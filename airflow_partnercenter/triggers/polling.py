@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError, TransportError
 from airflow_partnercenter.triggers.account import Account
+from airflow_partnercenter.unexpected import describe_unexpected
 
 if TYPE_CHECKING:
     from airflow_partnercenter.api.client import PartnerCenterClient
@@ -189,8 +190,7 @@ class Poll:
         except PartnerCenterError as error:
             return Look({}, [], error)
         except Exception as error:
-            logger.exception("A look at %s failed unexpectedly", self._watched.resource)
-            return Look({}, [], TransportError(f"{type(error).__name__}: {error}"))
+            return Look({}, [], TransportError(describe_unexpected(error, f"A look at {self._watched.resource}")))
 
     async def _check_connections(self) -> None:
         """Send away those whose connection has changed since they joined."""

@@ -20,6 +20,7 @@ from airflow_partnercenter.hooks.partner_center import (
     no_such_connection,
 )
 from airflow_partnercenter.triggers.account import Account
+from airflow_partnercenter.triggers.garbage import spare_what_is_loaded
 from airflow_partnercenter.triggers.polling import Poll, Waiter, Watched
 
 if TYPE_CHECKING:
@@ -145,5 +146,7 @@ def polls_of_this_loop() -> Polls:
         del _POLLS[ended]
     loop = asyncio.get_running_loop()
     if loop not in _POLLS:
+        # Before the first look, as the libraries that it loads make Python collect.
+        spare_what_is_loaded()
         _POLLS[loop] = Polls()
     return _POLLS[loop]

@@ -283,6 +283,14 @@ def test_arguments_are_plain_json_and_name_the_trigger():
     trigger = _trigger()
     path, arguments = json.loads(json.dumps(trigger.serialize()))
     assert path == "airflow_partnercenter.triggers.partner_center.PartnerCenterLicensesEventTrigger"
+    assert set(arguments) == {
+        "resource",
+        "customer_id",
+        "filter_expression",
+        "partner_center_conn_id",
+        "poll_interval",
+        "max_consecutive_failures",
+    }
     assert PartnerCenterLicensesEventTrigger(**arguments).serialize() == trigger.serialize()
     assert BaseEventTrigger.hash(*trigger.serialize()) == BaseEventTrigger.hash(*_trigger().serialize())
     places = {_trigger(partner_center_conn_id=name)._key for name in ("a", "b")}

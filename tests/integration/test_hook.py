@@ -1,6 +1,7 @@
 """The hook, from an Airflow connection to rows, batches and frames."""
 
 import json
+import socket
 import time
 
 import pandas as pd
@@ -200,6 +201,25 @@ def test_wrong_host_that_answers_gets_one_sentence(entra, connect, origin, both_
     assert not works
     assert "404" in sentence
     assert "host" in sentence
+
+
+def test_unexpected_error_is_named_without_its_text(emulator, connect, logs, monkeypatch):
+    """Whatever breaks below may repeat what it was sent: its kind is shown, and the log says where it came from."""
+    connect(emulator)
+    sent = f"{emulator.client_secret} {emulator.refresh_token} canary-of-no-masker"
+
+    def broken(*_, **__):
+        raise RuntimeError(f"cannot resolve; was asked to send {sent}") from KeyError(sent)
+
+    monkeypatch.setattr(socket, "getaddrinfo", broken)
+    works, sentence = PartnerCenterHook().test_connection()
+    assert not works
+    assert "The connection test was ended by an unexpected RuntimeError." in sentence
+    assert "\n" not in sentence
+    assert "in broken" in logs.text
+    for secret in sent.split():
+        assert secret not in sentence
+        assert secret not in logs.text
 
 
 def test_missing_connection_gets_one_sentence():

@@ -1,9 +1,12 @@
 """The trigger: one poll for all who watch the same, off the event loop, against the emulator."""
 
 import asyncio
+import gc
 import json
+import socket
 import threading
 import time
+import weakref
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import ClassVar
@@ -16,6 +19,7 @@ from asgiref.sync import async_to_sync
 from airflow_partnercenter.api.wire.retrying import RetryPolicy
 from airflow_partnercenter.emulator import Answer
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
+from airflow_partnercenter.triggers.garbage import spare_what_is_loaded
 from airflow_partnercenter.triggers.partner_center import PartnerCenterLicensesTrigger
 from airflow_partnercenter.triggers.sharing import polls_of_this_loop
 from airflow_partnercenter.waiting import read_newer_than
@@ -88,6 +92,22 @@ def test_trigger_comes_back_from_its_arguments():
     _, arguments = _trigger(newer_than=datetime(2026, 11, 16, tzinfo=UTC)).serialize()
     assert json.loads(json.dumps(arguments)) == arguments
     assert read_newer_than(arguments["newer_than"]) == datetime(2026, 11, 16, tzinfo=UTC)
+
+
+def test_arguments_in_airflows_database_keep_their_names():
+    """A trigger that an older release stored is made anew from them by this one."""
+    path, arguments = _trigger(filter_expression="channel eq 'direct'").serialize()
+    assert path == "airflow_partnercenter.triggers.partner_center.PartnerCenterLicensesTrigger"
+    assert arguments == {
+        "resource": "partner_licenses_deployment",
+        "newer_than": FRESH,
+        "customer_id": None,
+        "filter_expression": "channel eq 'direct'",
+        "partner_center_conn_id": "partner_center_default",
+        "poll_interval": 0.3,
+        "max_consecutive_failures": 5,
+        "deadline": None,
+    }
 
 
 def test_many_triggers_share_one_request_an_interval(emulator):
@@ -298,6 +318,28 @@ def test_event_loop_goes_on_while_partner_center_is_slow(emulator):
 
     assert asyncio.run(scene())["status"] == "success"
     assert worst < 1
+
+
+def test_garbage_collection_does_not_look_through_what_airflow_has_loaded(emulator):
+    """That would block the event loop for longer than Airflow likes; what is made later is collected as ever."""
+    gc.unfreeze()
+    spare_what_is_loaded.cache_clear()
+    loaded = len(gc.get_objects())
+    asyncio.run(_fire(_trigger()))
+    spared = gc.get_freeze_count()
+    # All but what was young and dropped.
+    assert spared > 0.9 * loaded > 100_000
+    assert len(gc.get_objects()) < 0.5 * loaded
+
+    class Cycle:
+        def __init__(self):
+            self.itself = self
+
+    made_later = weakref.ref(Cycle())
+    asyncio.run(_fire(_trigger()))
+    assert gc.get_freeze_count() <= spared, "it happens once, or what triggers drop would pile up"
+    gc.collect()
+    assert made_later() is None
 
 
 def test_what_a_look_asks_of_airflow_goes_through_the_triggers_loop():
@@ -517,3 +559,20 @@ def test_no_secret_is_in_arguments_events_or_logs(emulator, logs):
     texts = [str(trigger.serialize()), repr(trigger), str(events), logs.text]
     for secret in (emulator.client_secret, emulator.refresh_token, *tokens):
         assert not any(secret in text for text in texts)
+
+
+def test_unexpected_error_of_a_look_is_told_without_its_text(emulator, logs, monkeypatch):
+    """Whatever breaks below may repeat what it was sent: event and log name its kind alone, and where it came from."""
+    sent = f"{emulator.client_secret} {emulator.refresh_token} canary-of-no-masker"
+
+    def broken(*_, **__):
+        raise RuntimeError(f"cannot resolve; was asked to send {sent}")
+
+    monkeypatch.setattr(socket, "getaddrinfo", broken)
+    event = asyncio.run(_fire(_trigger(max_consecutive_failures=2)))
+    assert event["error"] == "TransportError"
+    assert "A look at partner_licenses_deployment was ended by an unexpected RuntimeError." in event["message"]
+    assert "in broken" in logs.text
+    for secret in sent.split():
+        assert secret not in str(event)
+        assert secret not in logs.text

@@ -27,7 +27,7 @@ def test_source_archive_has_what_tests_and_make_read(tmp_path: Path) -> None:
             path for path in (REPOSITORY / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts
         )
         assert {str(path.relative_to(REPOSITORY)) for path in files} <= inside
-    assert {"Makefile", "README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml"} <= inside
+    assert {"Makefile", "README.md", "CHANGELOG.md", "LICENSE", "mkdocs.yml", "pyproject.toml"} <= inside
 
 
 @pytest.mark.parametrize("user", ["0", "1000"])

@@ -93,7 +93,21 @@ OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         ({"nbf": time.time() + 3600}, 700024),
         ({"iss": "another"}, 700211),
     ],
-    ids=str,
+    ids=[
+        "another key",
+        "no certificate",
+        "another x5t#S256",
+        "another x5t",
+        "a shared secret",
+        "another audience",
+        "no audience",
+        "another subject",
+        "no ID",
+        "expired",
+        "no expiry",
+        "of the future",
+        "another issuer",
+    ],
 )
 def test_assertion_that_proves_nothing_is_refused(shared, changes, code):
     """Key, thumbprint, algorithm, audience, subject and time are checked, each with Entra ID's own number."""

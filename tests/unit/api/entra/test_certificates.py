@@ -61,7 +61,9 @@ def test_own_certificate_comes_before_its_issuers():
 
 
 @pytest.mark.parametrize(
-    "thumbprint", [THUMBPRINT, THUMBPRINT.lower(), ":".join(THUMBPRINT[i : i + 2] for i in range(0, 40, 2))]
+    "thumbprint",
+    [THUMBPRINT, THUMBPRINT.lower(), ":".join(THUMBPRINT[i : i + 2] for i in range(0, 40, 2))],
+    ids=["upper case", "lower case", "colons"],
 )
 def test_key_alone_needs_the_thumbprint(thumbprint):
     """However it is written; without one there is nothing by which Entra ID would know the key."""

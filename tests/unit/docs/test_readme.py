@@ -14,10 +14,9 @@ import pytest
 from airflow_partnercenter import cli
 from airflow_partnercenter.emulator import Emulator
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
+from tests.unit.docs.pages import REPOSITORY, page, section_of
 
-REPOSITORY = Path(__file__).parents[2]
-README = (REPOSITORY / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+BLOCKS = page("README.md").blocks
 
 
 def block(language: str, containing: str) -> str:
@@ -86,10 +85,7 @@ def test_wheel_carries_the_printed_name_and_all_it_needs(tmp_path: Path) -> None
 
 def test_dag_is_the_sample_dag() -> None:
     """The printed DAG is the one in dags/, which tests/dags runs."""
-    sample = (REPOSITORY / "dags" / "partner_center_licenses_to_xcom.py").read_text()
-    between = re.search(r"# \[START readme\]\n(.*)# \[END readme\]", sample, re.DOTALL)
-    assert between
-    assert block("python", "with DAG(") == between[1]
+    assert block("python", "with DAG(") == section_of("dags/partner_center_licenses_to_xcom.py", "readme")
 
 
 def test_printed_rows_are_the_rows(hook: PartnerCenterHook) -> None:
@@ -117,14 +113,3 @@ def test_printed_test_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     names: dict[str, object] = {}
     exec(block("python", "def test_my_dag"), names)  # noqa: S102 - our own README
     names["test_my_dag_reads_licenses"](monkeypatch)  # type: ignore[operator]
-
-
-def test_resources_page_lists_the_declared_fields() -> None:
-    """docs/resources.md has a row for each declared field, and none more."""
-    from airflow_partnercenter.api.resources import RESOURCES
-
-    page = (REPOSITORY / "docs" / "resources.md").read_text()
-    for name, resource in RESOURCES.items():
-        section = page.split(f"## `{name}`", 1)[1].split("\n## ", 1)[0]
-        rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| ([\w ]+) \|$", section, re.MULTILINE)
-        assert rows == [(field.column, field.wire, field.kind.value) for field in resource.fields]
