@@ -13,7 +13,9 @@ from airflow.providers.common.compat.sdk import DAG, task
 from airflow_partnercenter.operators.partner_center import PartnerCenterListLicensesOperator
 
 with DAG("partner_center_licenses_to_xcom", schedule="@daily", start_date=datetime(2026, 1, 1), catchup=False) as dag:
-    licenses = PartnerCenterListLicensesOperator(task_id="list_licenses", resource="partner_licenses_deployment")
+    licenses = PartnerCenterListLicensesOperator(
+        task_id="list_licenses", resource="partner_licenses_deployment", on_empty="skip"
+    )
 
     @task
     def licenses_sold_per_service(rows: list[dict]) -> dict[str, int]:

@@ -50,7 +50,8 @@ def find_connection(conn_id: str) -> FoundConnection | None:
     """Return a connection from the place that Airflow takes it from: secrets backends, environment, database.
 
     :return: None if no place has it.
-    :raises ConfigurationError: no place has it, and one of them could not be asked; or it is of another type.
+    :raises ConfigurationError: no place has it, and one of them could not be asked; it is of another type; or Airflow's
+        database has no tables yet.
     """
     with_database()
     from airflow.configuration import ensure_secrets_loaded
@@ -66,6 +67,8 @@ def find_connection(conn_id: str) -> FoundConnection | None:
                     f"Connection {conn_id!r} of {source} cannot be decrypted here: set [core] fernet_key as Airflow's "
                     "other components have it."
                 ) from None
+            if source == _DATABASE and _lacks_tables(error):
+                raise _no_tables() from None
             trouble.append(f"{source} cannot be read ({_first_line(error)})")
             continue
         if connection:
@@ -147,6 +150,8 @@ def _stored(conn_id: str) -> bool:
         with create_session() as session:
             return session.scalar(select(Connection.id).where(Connection.conn_id == conn_id)) is not None
     except Exception as error:
+        if _lacks_tables(error):
+            raise _no_tables() from None
         raise ConfigurationError(
             f"Airflow's metadata database cannot be used from here ({_first_line(error)}): run this where `airflow "
             "connections list` works, or use --output env or --output json."
@@ -164,6 +169,18 @@ def _check_type(conn_id: str, conn_type: str | None) -> None:
         raise ConfigurationError(
             f"Connection {conn_id!r} is of type {conn_type!r}, not of type {CONNECTION_NAME} ({CONNECTION_TYPE})."
         )
+
+
+def _lacks_tables(error: Exception) -> bool:
+    """Return whether a database is new and empty, as SQLite, PostgreSQL and MySQL say it."""
+    return bool(re.search(r"no such table|relation \"\w+\" does not exist|Table '[^']+' doesn't exist", str(error)))
+
+
+def _no_tables() -> ConfigurationError:
+    return ConfigurationError(
+        "Airflow's metadata database has no tables yet: run `airflow db migrate` first, or set AIRFLOW_HOME as "
+        "Airflow's other components have it."
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -38,7 +38,10 @@ def run(arguments: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stopped.set())
     try:
         emulator.start()
-    except (OSError, OverflowError, ImportError) as error:
+    except ImportError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except (OSError, OverflowError) as error:
         print(f"The emulator cannot start on port {arguments.port}: {error}", file=sys.stderr)
         return 1
     connection = shlex.quote(json.dumps(emulator.connection()))

@@ -85,7 +85,8 @@ class Emulator:
         #: the generated partner, for tests that compute what an answer must be
         self.partner = Partner(seed, customers, history_days, today)
         self._port = port
-        self._ca_folder = ca_folder
+        # Absolute, as the connection with its path is used from other folders.
+        self._ca_folder = ca_folder.absolute() if ca_folder else None
         self._max_page_size = max_page_size
         self._link_form = link_form
         self._access_token_seconds = access_token_seconds

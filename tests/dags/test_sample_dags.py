@@ -79,6 +79,15 @@ def test_rows_reach_the_summary_task_through_xcom(dag_bag: Any, emulator: Emulat
     assert [request.path for request in emulator.api_requests] == ["/v1/analytics/licenses/deployment"]
 
 
+def test_no_rows_skip_the_summary(dag_bag: Any, emulator: Emulator) -> None:
+    """Microsoft has superseded the resource: where it is empty, nobody sums nothing, and the run has not failed."""
+    emulator.inject("empty_result")
+    dag_run = run(dag_bag, "partner_center_licenses_to_xcom")
+
+    assert dag_run.state == "success"
+    assert set(states(dag_run).values()) == {"skipped"}
+
+
 def test_documented_answer_reaches_xcom_exactly(dag_bag: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The 487 documented bytes become these two rows, and no other field."""
     with Emulator(data="documented") as documented:

@@ -340,6 +340,24 @@ def test_missing_connection_says_how_to_make_one(run, database):
     assert [line[0] for line in lines if not line.startswith(" ")] == ["✗", "·", "·", "·"]
 
 
+def test_airflow_without_tables_says_how_to_make_them(tmp_path):
+    """Whoever has just installed Airflow reads which command comes first."""
+    environment = os.environ | {
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
+    }
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("airflow-partnercenter")), "check"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "has no tables yet: run `airflow db migrate` first" in done.stdout
+
+
 def test_airflow_command_has_both(emulator, tmp_path):
     """On Airflow 3 as `airflow partner-center …`, with the same exit status, and JSON alone on standard output."""
     environment = os.environ | {

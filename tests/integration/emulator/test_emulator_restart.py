@@ -40,6 +40,13 @@ def test_another_process_finds_the_same_authority(emulator, tmp_path):
     assert stat.S_IMODE((tmp_path / "ca" / "ca-key.pem").stat().st_mode) == 0o600
 
 
+def test_connection_names_the_authority_by_its_whole_path(tmp_path, monkeypatch):
+    """Whoever copies the connection may be in another folder than who started the emulator."""
+    monkeypatch.chdir(tmp_path)
+    with Emulator(customers=3, ca_folder=Path("ca")) as emulator:
+        assert emulator.connection()["extra"]["ca_bundle"] == str(tmp_path / "ca" / "ca.pem")
+
+
 def test_without_a_folder_each_start_has_an_authority_of_its_own():
     """And nothing of it stays behind."""
     bundles = []

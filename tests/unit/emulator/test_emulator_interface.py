@@ -40,6 +40,17 @@ def test_missing_extra_is_named_in_one_sentence(missing):
     assert missing in run.stdout
 
 
+def test_command_without_the_extra_says_the_same_and_no_port():
+    """The port is not what is wrong."""
+    run = _python(
+        "import sys; sys.modules['trustme'] = None\n"
+        "from airflow_partnercenter.cli import main\n"
+        "sys.exit(main(['emulator', '--port', '0']))"
+    )
+    assert run.stderr == "The emulator needs trustme: pip install 'airflow-provider-partnercenter[emulator]'\n"
+    assert run.returncode == 1
+
+
 def test_fixture_is_found_in_the_package_too():
     """It comes without a plugin declaration; any other unknown name is an error."""
     from airflow_partnercenter import emulator
