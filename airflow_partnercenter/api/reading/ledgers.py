@@ -16,6 +16,10 @@ Hashes = np.ndarray[Any, np.dtype[np.int64]]
 _MULTIPLIER = np.int64(-7046029254386353131)
 #: Hashes in one sorted run at most, 2 MB: merging takes as much again.
 _LONGEST_RUN = 1 << 18
+#: So many first bits of a hash name its slot: 1 MB of slots at first, 16 MB at most.
+_FEWEST_SLOT_BITS, _MOST_SLOT_BITS = 20, 24
+#: Distinct combinations of a page's services and dates, up to which they are counted instead of sorted.
+_MOST_COUNTED = 1 << 16
 
 
 class KeyLedger:
@@ -30,6 +34,7 @@ class KeyLedger:
     def __init__(self, key: Sequence[str]) -> None:
         self._key = key
         self._runs: list[Hashes] = []
+        self._slots: _Slots | None = None
 
     def add(self, rows: pa.RecordBatch, *, across_pages_only: bool) -> int | None:
         """Add a page's keys; return the position of one that is there already, or None."""
@@ -37,15 +42,26 @@ class KeyLedger:
             return None
         hashes = self._hashes(rows)
         run = np.sort(hashes)
-        again = [older[np.minimum(np.searchsorted(older, run), len(older) - 1)] == run for older in self._runs]
+        perhaps = self._perhaps_known(run)
+        again = [_those_in(older, perhaps) for older in self._runs]
         if not across_pages_only:
-            again.append(np.append(False, run[1:] == run[:-1]))
-        repeated = run[np.logical_or.reduce(again)] if again else run[:0]
+            again.append(run[1:][run[1:] == run[:-1]])
+        repeated = np.concatenate(again) if again else run[:0]
         while self._runs and len(self._runs[-1]) <= 2 * len(run) and len(run) <= _LONGEST_RUN // 2:
             # A stable sort merges what is sorted already.
             run = np.sort(np.concatenate([self._runs.pop(), run]), kind="stable")
         self._runs.append(run)
         return int(np.flatnonzero(np.isin(hashes, repeated))[-1]) if len(repeated) else None
+
+    def _perhaps_known(self, run: Hashes) -> Hashes:
+        """Return the hashes of a page that may be of an earlier page too; the first page has none."""
+        if not self._runs:
+            return run[:0]
+        if not self._slots or self._slots.are_crowded():
+            self._slots = _Slots(self._slots.bits + 2 if self._slots else _FEWEST_SLOT_BITS)
+            for older in self._runs:
+                self._slots.take(older)
+        return self._slots.take(run)
 
     def _hashes(self, rows: pa.RecordBatch) -> Hashes:
         """Return a hash of each row's key, from one of each distinct value."""
@@ -54,6 +70,38 @@ class KeyLedger:
             values, codes = distinct(_plain(rows[name]))
             hashes = hashes * _MULTIPLIER + np.fromiter(map(hash, values), np.int64, len(values))[codes]
         return hashes
+
+
+class _Slots:
+    """Knows of most hashes at a glance that they are new; to search all runs for each costs several times as much.
+
+    :param bits: of a hash that name its slot.
+    """
+
+    def __init__(self, bits: int) -> None:
+        self.bits = bits
+        self._taken = np.zeros(1 << bits, np.bool_)
+        self._count = 0
+
+    def are_crowded(self) -> bool:
+        """Return whether more slots would tell more."""
+        return self.bits < _MOST_SLOT_BITS and self._count > len(self._taken) // 8
+
+    def take(self, hashes: Hashes) -> Hashes:
+        """Take the slots of hashes; return those hashes whose slot was taken before, all known ones among them."""
+        # A negative number counts from the end, and so is a slot of its own.
+        slots = hashes >> np.int64(64 - self.bits)
+        known: Hashes = hashes[self._taken[slots]]
+        self._taken[slots] = True
+        self._count += len(hashes)
+        return known
+
+
+def _those_in(sorted_hashes: Hashes, hashes: Hashes) -> Hashes:
+    """Return those of some hashes that are among many sorted ones."""
+    places = np.minimum(np.searchsorted(sorted_hashes, hashes), len(sorted_hashes) - 1)
+    found: Hashes = hashes[sorted_hashes[places] == hashes]
+    return found
 
 
 class DateLedger:
@@ -95,10 +143,23 @@ def _combinations(rows: pa.RecordBatch, columns: Sequence[str]) -> list[tuple[An
     """Return the distinct combinations of values in some columns of few distinct values."""
     encoded = [distinct(_plain(rows[name])) for name in columns]
     combined: Codes = np.zeros(len(rows), np.int64)
+    most = 1
     for values, codes in encoded:
         combined = combined * len(values) + codes
-    _, first = np.unique(combined, return_index=True)
-    return [tuple(values[codes[row]] for values, codes in encoded) for row in first]
+        most *= len(values)
+    return [tuple(values[codes[row]] for values, codes in encoded) for row in _one_of_each(combined, most)]
+
+
+def _one_of_each(codes: Codes, most: int) -> Codes:
+    """Return for each distinct code a row that has it.
+
+    :param most: how many codes there can be.
+    """
+    if most > _MOST_COUNTED:
+        return np.unique(codes, return_index=True)[1]
+    rows = np.full(most, -1)
+    rows[codes] = np.arange(len(codes))
+    return rows[rows >= 0]
 
 
 def _plain(column: pa.Array) -> pa.Array:
