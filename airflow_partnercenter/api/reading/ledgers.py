@@ -16,8 +16,9 @@ Hashes = np.ndarray[Any, np.dtype[np.int64]]
 _MULTIPLIER = np.int64(-7046029254386353131)
 #: Hashes in one sorted run at most, 2 MB: merging takes as much again.
 _LONGEST_RUN = 1 << 18
-#: So many first bits of a hash name its slot: 1 MB of slots at first, 16 MB at most.
-_FEWEST_SLOT_BITS, _MOST_SLOT_BITS = 20, 24
+#: So many first bits of a hash name its slot, each a bit: 4 MB of slots, of which three million rows take a twelfth.
+_SLOT_BITS = 25
+_BITS_OF_A_BYTE = np.array([1 << bit for bit in range(8)], np.uint8)
 #: Distinct combinations of a page's services and dates, up to which they are counted instead of sorted.
 _MOST_COUNTED = 1 << 16
 
@@ -57,10 +58,9 @@ class KeyLedger:
         """Return the hashes of a page that may be of an earlier page too; the first page has none."""
         if not self._runs:
             return run[:0]
-        if not self._slots or self._slots.are_crowded():
-            self._slots = _Slots(self._slots.bits + 2 if self._slots else _FEWEST_SLOT_BITS)
-            for older in self._runs:
-                self._slots.take(older)
+        if not self._slots:
+            self._slots = _Slots()
+            self._slots.take(self._runs[0])
         return self._slots.take(run)
 
     def _hashes(self, rows: pa.RecordBatch) -> Hashes:
@@ -73,27 +73,18 @@ class KeyLedger:
 
 
 class _Slots:
-    """Knows of most hashes at a glance that they are new; to search all runs for each costs several times as much.
+    """Knows of most hashes at a glance that they are new; to search all runs for each costs several times as much."""
 
-    :param bits: of a hash that name its slot.
-    """
-
-    def __init__(self, bits: int) -> None:
-        self.bits = bits
-        self._taken = np.zeros(1 << bits, np.bool_)
-        self._count = 0
-
-    def are_crowded(self) -> bool:
-        """Return whether more slots would tell more."""
-        return self.bits < _MOST_SLOT_BITS and self._count > len(self._taken) // 8
+    def __init__(self) -> None:
+        self._taken = np.zeros(1 << (_SLOT_BITS - 3), np.uint8)
 
     def take(self, hashes: Hashes) -> Hashes:
         """Take the slots of hashes; return those hashes whose slot was taken before, all known ones among them."""
-        # A negative number counts from the end, and so is a slot of its own.
-        slots = hashes >> np.int64(64 - self.bits)
-        known: Hashes = hashes[self._taken[slots]]
-        self._taken[slots] = True
-        self._count += len(hashes)
+        slots = hashes >> np.int64(64 - _SLOT_BITS)
+        # The bytes of negative slots count from the end.
+        places, bits = slots >> np.int64(3), _BITS_OF_A_BYTE[slots & 7]
+        known: Hashes = hashes[(self._taken[places] & bits) != 0]
+        np.bitwise_or.at(self._taken, places, bits)
         return known
 
 
