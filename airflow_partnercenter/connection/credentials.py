@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from airflow_partnercenter.api.clouds import CLOUDS
-from airflow_partnercenter.api.entra.certificates import key_lines, read_certificate
 from airflow_partnercenter.api.entra.credentials import (
     AccessTokenCredentials,
     AppOnlyCredentials,
@@ -13,6 +12,7 @@ from airflow_partnercenter.api.entra.credentials import (
     FederatedTokenFile,
     ManagedIdentity,
 )
+from airflow_partnercenter.api.entra.pem import key_lines
 from airflow_partnercenter.connection.settings import ConnectionSettings
 
 
@@ -40,6 +40,9 @@ def secrets_of(settings: ConnectionSettings) -> list[str]:
 
 def _client_assertion(settings: ConnectionSettings) -> ClientAssertion | None:
     if settings.certificate:
+        # Here, as it loads cryptography: 15 ms that every other task can do without.
+        from airflow_partnercenter.api.entra.certificates import read_certificate
+
         return read_certificate(
             settings.certificate,
             passphrase=settings.certificate_passphrase,

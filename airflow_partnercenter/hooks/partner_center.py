@@ -18,6 +18,7 @@ from airflow_partnercenter.connection.settings import (
 )
 from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError
 from airflow_partnercenter.get_provider_info import field_behaviour
+from airflow_partnercenter.imports import uninterrupted
 from airflow_partnercenter.lineage import report_input
 from airflow_partnercenter.unexpected import describe_unexpected
 
@@ -232,10 +233,11 @@ def build_client(
     :param newer_access_token: asked for another one when Partner Center refuses the connection's access token.
     :raises ConfigurationError: the certificate cannot be used.
     """
-    from airflow_partnercenter.api.client import PartnerCenterClient
-    from airflow_partnercenter.api.wire.network import Network
-    from airflow_partnercenter.connection.credentials import credentials_of, secrets_of
-    from airflow_partnercenter.token_caches import token_store
+    with uninterrupted():
+        from airflow_partnercenter.api.client import PartnerCenterClient
+        from airflow_partnercenter.api.wire.network import Network
+        from airflow_partnercenter.connection.credentials import credentials_of, secrets_of
+        from airflow_partnercenter.token_caches import token_store
 
     timeout, mask_secret = settings.request_timeout_seconds, on_secret or _mask_secret()
     for secret in secrets_of(settings):

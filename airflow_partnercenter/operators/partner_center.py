@@ -11,6 +11,7 @@ from airflow_partnercenter import __version__
 from airflow_partnercenter.assets import add_events, check_outlets
 from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError, ResultTooLargeError
 from airflow_partnercenter.hooks.partner_center import failing_fast
+from airflow_partnercenter.imports import uninterrupted
 from airflow_partnercenter.lineage import TaskLineage, report_output
 from airflow_partnercenter.links.partner_center import FILE_ADDRESS_KEY, FileLink
 from airflow_partnercenter.locations import FileLocation
@@ -182,8 +183,9 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
 
         :raises ConfigurationError: the expectations cannot work.
         """
-        from airflow_partnercenter.api.resources import get_resource
-        from airflow_partnercenter.expectations import ExpectedRows, QualityGate
+        with uninterrupted():
+            from airflow_partnercenter.api.resources import get_resource
+            from airflow_partnercenter.expectations import ExpectedRows, QualityGate
 
         resource = get_resource(self.resource)
         # Aggregated rows are named by what they are aggregated by.

@@ -98,8 +98,8 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 
 
 @pytest.mark.parametrize("module", ["client", "entra.auth", "wire.network", "wire.retrying"])
-def test_api_client_needs_no_airflow_and_no_pandas(module):
-    """The client works in a plain script."""
+def test_api_client_needs_no_airflow_no_pandas_and_no_cryptography(module):
+    """The client works in a plain script, and loads what reads certificates only for one."""
     loaded = _run(
         f"""
 import json, sys
@@ -107,7 +107,35 @@ import airflow_partnercenter.api.{module}
 print(json.dumps(sorted({{name.split(".")[0] for name in sys.modules}})))
 """
     )
-    assert set(loaded) & {"airflow", "pandas"} == set()
+    assert set(loaded) & {"airflow", "pandas", "cryptography"} == set()
+
+
+def test_nothing_is_collected_while_the_client_is_loaded():
+    """The first use of a hook imports libraries without a collection between them, and collecting goes on after."""
+    told = _run(
+        _AIRFLOWS_NAMES
+        + """
+import gc, json, sys
+from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
+collections = {"before": 0, "while": 0, "after": 0}
+def count(phase, info):
+    client = sys.modules.get("airflow_partnercenter.api.client")
+    collections["before" if not client else "after" if hasattr(client, "PartnerCenterClient") else "while"] += 1
+gc.callbacks.append(count)
+gc.set_threshold(10)
+PartnerCenterHook().get_conn()
+print(json.dumps(collections))
+""",
+        AIRFLOW_CONN_PARTNER_CENTER_DEFAULT=json.dumps(
+            {
+                "conn_type": "partner_center",
+                "extra": {"auth_mode": "access_token", "access_token": "a-token-of-a-script"},
+            }
+        ),
+    )
+    assert told["while"] == 0
+    assert told["before"] > 0
+    assert told["after"] > 0
 
 
 def test_event_trigger_says_why_it_is_not_there_without_asset_watchers():

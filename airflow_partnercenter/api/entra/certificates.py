@@ -14,11 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from airflow_partnercenter.api.entra.credentials import Certificate
+from airflow_partnercenter.api.entra.pem import BLOCK
 from airflow_partnercenter.exceptions import ConfigurationError
 
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
-#: Shorter parts of a key are no secret, but words such as those of its headers.
-_SHORTEST_LINE = 20
 _REGISTER = "the certificate that is registered with the application in Microsoft Entra ID"
 
 
@@ -31,7 +29,7 @@ def read_certificate(text: str, *, passphrase: str | None = None, thumbprint: st
     :param thumbprint: SHA-1 of the certificate; needed only if the text holds the key alone.
     :raises ConfigurationError: it cannot work; the message names the connection's field.
     """
-    blocks = [(match[1], _unfolded(match)) for match in _BLOCK.finditer(text)]
+    blocks = [(match[1], _unfolded(match)) for match in BLOCK.finditer(text)]
     key = _private_key([pem for label, pem in blocks if label.endswith("PRIVATE KEY")], passphrase)
     plain = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -48,12 +46,6 @@ def read_certificate(text: str, *, passphrase: str | None = None, thumbprint: st
     ordered = [own[0], *(other for other in certificates if other != own[0])]
     chain = "".join(certificate.public_bytes(serialization.Encoding.PEM).decode() for certificate in ordered)
     return Certificate(plain, chain, own[0].fingerprint(hashes.SHA1()).hex())  # noqa: S303 - Entra ID's own name for it
-
-
-def key_lines(text: str) -> list[str]:
-    """Return the lines of the private keys in a PEM text, to mask each: texts are quoted in part."""
-    bodies = [match[2].replace("\\n", " ") for match in _BLOCK.finditer(text) if match[1].endswith("PRIVATE KEY")]
-    return [line for body in bodies for line in body.split() if len(line) >= _SHORTEST_LINE]
 
 
 def _unfolded(match: re.Match[str]) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 
 import msal
 
-from airflow_partnercenter.api.entra.certificates import key_lines
 from airflow_partnercenter.api.entra.client_credential import client_credential
 from airflow_partnercenter.api.entra.credentials import AppUserCredentials, Certificate, SignInCredentials
+from airflow_partnercenter.api.entra.pem import key_lines
 from airflow_partnercenter.api.entra.refusals import DEAD_GRANT, refusal
 from airflow_partnercenter.api.entra.token_cache import LEEWAY_SECONDS, SignInCache, TokenStore, is_sendable
 from airflow_partnercenter.api.entra.token_service import NoMemory, TokenServiceHttp

@@ -92,7 +92,7 @@ class TokenServiceHttp:
 
         return self._retry.call(attempt)
 
-    def _json_object(self, status: int, content: bytearray) -> dict[str, Any]:
+    def _json_object(self, status: int, content: bytes | bytearray) -> dict[str, Any]:
         """Return the body, in an error without our secrets; empty if it is not a JSON object."""
         try:
             body = json.loads(content)

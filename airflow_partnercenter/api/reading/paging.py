@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from airflow_partnercenter.api.pages.envelope import Page, Rows, decode_records
 from airflow_partnercenter.api.pages.links import Links
 from airflow_partnercenter.api.query import LicenseQuery
 from airflow_partnercenter.api.reading.call import Call
-from airflow_partnercenter.api.reading.parallel import in_order
+from airflow_partnercenter.api.reading.parallel import decoding_threads, elsewhere, in_order
 from airflow_partnercenter.api.reading.proof import Doubts, Proof
 from airflow_partnercenter.api.reading.transport import Transport
 from airflow_partnercenter.exceptions import ApiError, IncompleteResultError
@@ -39,6 +40,7 @@ class Read:
     :param commercial_prefix: path prefix of the superseding resources.
     :param decoder: makes rows of a body.
     :param as_served: whether repeated keys and mixed dates are data, as in a second read after a doubt.
+    :param decoding: threads that decode; None decodes where the body came in.
     """
 
     transport: Transport
@@ -47,6 +49,7 @@ class Read:
     call: Call
     decoder: RowDecoder
     as_served: bool = False
+    decoding: Executor | None = None
 
     def url(self, **place: Any) -> str:
         """Return the address of the first page, of one customer's, or of the page at a place."""
@@ -56,7 +59,8 @@ class Read:
         self, url: str, headers: Mapping[str, str] | None = None, rows_before: int = 0, customer_id: str | None = None
     ) -> LicensePage:
         """Return one page."""
-        decode = partial(self.decoder.decode, rows_before=rows_before, customer_id=customer_id)
+        here = partial(self.decoder.decode, rows_before=rows_before, customer_id=customer_id)
+        decode = partial(elsewhere, self.decoding, here) if self.decoding else here
         return self.transport.get(url, decode, call=self.call, headers=headers)
 
     def proof(self, *, parallel: bool = False, repeated_keys: bool = False) -> Proof:
@@ -128,13 +132,12 @@ def _in_parallel_from(read: Read, first: LicensePage) -> Generator[LicensePage, 
     # The service may cap pages below what was asked for: its own page size counts.
     page_size, total = len(first.rows), first.stated_total or 0
     skips = range(page_size, total, page_size)
-    tasks = (partial(read.get, read.url(top=page_size, skip=skip), rows_before=skip) for skip in skips)
     proof = read.proof(parallel=True)
     links = Links(read.url(), read.transport.base_url)
     links.add(first.next_link)
     proof.add(first)
     yield first
-    with closing(in_order(tasks, read.query.max_parallel_requests, read.call)) as pages:
+    with closing(_pages_at(read, skips, page_size)) as pages:
         for skip, page in zip(skips, pages, strict=True):
             try:
                 _check_position(page, proof, total=total, expected=min(page_size, total - skip), last=skip == skips[-1])
@@ -156,6 +159,15 @@ def _in_parallel_from(read: Read, first: LicensePage) -> Generator[LicensePage, 
     pages = _proven(_by_links_from(first, read.url(), read.transport.base_url, read.get), proof)
     next(pages)
     yield from pages
+
+
+def _pages_at(read: Read, skips: Sequence[int], page_size: int) -> Generator[LicensePage, None, None]:
+    """Yield the pages at these places, in their order, while further ones are on their way."""
+    with decoding_threads() as decoding:
+        get = replace(read, decoding=decoding).get
+        tasks = (partial(get, read.url(top=page_size, skip=skip), rows_before=skip) for skip in skips)
+        with closing(in_order(tasks, read.query.max_parallel_requests, read.call)) as pages:
+            yield from pages
 
 
 def _check_position(page: LicensePage, proof: Proof, *, total: int, expected: int, last: bool) -> None:

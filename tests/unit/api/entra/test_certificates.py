@@ -2,7 +2,8 @@
 
 import pytest
 
-from airflow_partnercenter.api.entra.certificates import key_lines, read_certificate
+from airflow_partnercenter.api.entra.certificates import read_certificate
+from airflow_partnercenter.api.entra.pem import key_lines
 from airflow_partnercenter.exceptions import ConfigurationError
 from tests.support.certificates import (
     CERTIFICATE_PEM,

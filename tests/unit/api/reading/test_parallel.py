@@ -2,11 +2,12 @@
 
 import threading
 import time
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
 
 from airflow_partnercenter.api.reading.call import Call, Gate
-from airflow_partnercenter.api.reading.parallel import in_order
+from airflow_partnercenter.api.reading.parallel import decoding_threads, elsewhere, in_order
 from airflow_partnercenter.api.wire.retrying import RetryPolicy
 from airflow_partnercenter.emulator import Answer
 from airflow_partnercenter.exceptions import (
@@ -51,6 +52,58 @@ def test_rows_and_their_order_do_not_depend_on_parallelism(emulator, make_client
     assert _keys(rows) == _expected(emulator)
     assert len(emulator.api_requests) == -(-len(rows) // 7)
     assert len(set(_skips(emulator))) == len(_skips(emulator))
+
+
+@small_pages
+def test_two_threads_decode_however_many_requests_are_in_flight(emulator, make_client):
+    """A thread keeps the memory of its largest page, so there are few of them; they end with the read."""
+
+    def decoding():
+        return [thread for thread in threading.enumerate() if thread.name.startswith("partner-center-decoding")]
+
+    reader = make_client().iter_licenses(RESOURCE, max_parallel_requests=8)
+    most = max(len(decoding()) for _ in reader)
+    assert most == 2
+    while decoding():
+        time.sleep(0.01)
+
+
+def test_every_page_is_decoded_by_those_two():
+    """Eight threads hand over, two work; a failure comes back to the thread that handed over."""
+    worked = set()
+
+    def work(number):
+        worked.add(threading.current_thread().name.rpartition("_")[0])
+        time.sleep(0.01)
+        return 1 / number
+
+    with decoding_threads() as pool, ThreadPoolExecutor(8) as receivers:
+        results = [receivers.submit(elsewhere, pool, work, number) for number in (1, 2, 4, 0)]
+        assert [result.result() for result in results[:3]] == [1, 0.5, 0.25]
+        with pytest.raises(ZeroDivisionError):
+            results[3].result()
+    assert worked == {"partner-center-decoding"}
+
+
+def test_thread_that_waits_for_its_page_is_freed_when_the_read_is_given_up():
+    """Pages in the queue are not decoded any more, and nobody waits for them."""
+    go_on, busy = threading.Event(), threading.Barrier(3)
+
+    def work(_):
+        busy.wait(5)
+        go_on.wait(5)
+
+    with ThreadPoolExecutor(3) as receivers:
+        with decoding_threads() as pool:
+            at_work = [receivers.submit(elsewhere, pool, work, None) for _ in range(2)]
+            busy.wait(5)
+            queued = receivers.submit(elsewhere, pool, work, None)
+            while not pool._work_queue.qsize():
+                time.sleep(0.001)
+        with pytest.raises(CancelledError):
+            queued.result(5)
+        go_on.set()
+        assert [each.result(5) for each in at_work] == [None, None]
 
 
 @small_pages
