@@ -1,0 +1,50 @@
+"""A destination: a checked place whose names can be told, or a typed error that repeats no key."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+from airflow_partnercenter.exceptions import PartnerCenterError
+from airflow_partnercenter.locations import FileLocation
+from airflow_partnercenter.storage.destinations import Destination
+from airflow_partnercenter.storage.paths import connection_id
+from fuzz.promises import SECRET, result_or_error, text_of
+
+_FORMATS = (None, "parquet", "csv", "json", "jsonl", "xml")
+_FILESYSTEM = SimpleNamespace(account_name="account", connection_string="AccountName=a;BlobEndpoint=https://a.blob.x")
+
+
+def seeds() -> Iterator[bytes]:
+    """Yield destinations of every kind."""
+    for uri in (
+        "s3://conn@bucket/licenses/{processed_date}.parquet",
+        "abfs://conn@container/a.csv.gz",
+        "abfss://container@account.dfs.core.windows.net/a.csv",
+        "gs://bucket/a?b#c.jsonl",
+        "file:///tmp/a.json",
+        "local:/a.json",
+        f"s3://key:{SECRET}@bucket/a.parquet",
+        f"KEY%3A{SECRET}@bucket/a.csv",
+        "s3://arn:aws:s3:eu-west-1:1:accesspoint/name/a.csv",
+        "/tmp/a.csv",  # noqa: S108 - only parsed
+    ):
+        for place in range(len(_FORMATS)):
+            yield bytes([place]) + uri.encode()
+
+
+def check(data: bytes) -> None:
+    """Check a destination, fill in a day, and tell its names."""
+    file_format, uri = _FORMATS[data[0] % len(_FORMATS)] if data else None, text_of(data[1:])
+    parsed = result_or_error(lambda: Destination.parse(uri, file_format))
+    if isinstance(parsed, PartnerCenterError):
+        return
+    final = parsed.at("2026-11-20")
+    assert final.is_final
+    assert f":{SECRET}@" not in final.uri
+    connection_id(final.uri)
+    location = FileLocation.of(final.uri)
+    assert location.scheme == location.scheme.lower()
+    assert location.key
+    assert location.asset_uri
+    location.openlineage_name(_FILESYSTEM)
+    address = location.web_address(_FILESYSTEM)
+    assert address is None or address.startswith("https://")
