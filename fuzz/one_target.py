@@ -1,5 +1,6 @@
 """``python -m fuzz.one_target NAME FOLDER SECONDS``: fuzz one target with atheris, in a process of its own."""
 
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -16,8 +17,12 @@ def main() -> None:
         target = import_module(f"fuzz.targets.{name}")
     corpus = folder / "corpus" / name
     corpus.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(target.seeds()):
+    seeds = list(target.seeds())
+    for number, seed in enumerate(seeds):
         (corpus / f"seed_{number:03}").write_bytes(seed)
+    words = sorted({word for seed in seeds for word in re.findall(rb"[\w@.:-]{2,40}", seed)})
+    dictionary = folder / f"{name}.dict"
+    dictionary.write_text("".join('"' + word.decode().replace('"', '\\"') + '"\n' for word in words))
     findings = folder / "findings"
     findings.mkdir(exist_ok=True)
     watch_logs()
@@ -28,6 +33,8 @@ def main() -> None:
         # Memory must stay bounded whatever comes.
         "-rss_limit_mb=2048",
         f"-artifact_prefix={findings / name}-",
+        # Names compared within libraries in C, which libFuzzer does not see.
+        f"-dict={dictionary}",
         "-print_final_stats=1",
         "-verbosity=1",
     ]
