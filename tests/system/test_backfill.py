@@ -1,6 +1,8 @@
 """Airflow's own commands for the days before: ``airflow dags test``, and a backfill by a real scheduler."""
 
 import json
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -77,6 +79,8 @@ def test_days_are_backfilled_by_the_scheduler(deployment: Deployment) -> None:
     window = ("--from-date", DAYS[0], "--to-date", DAYS[-1])
     assert airflow.run("backfill", "create", "--dag-id", "daily_licenses", *window) == 0
     airflow.start("api-server", "--host", "127.0.0.1", "--port", airflow.environment["AIRFLOW__API__PORT"])
+    # The first task fails if it meets no server.
+    airflow.wait_for(lambda: _answers(airflow.environment["AIRFLOW__API__BASE_URL"]), "the API server answers")
     airflow.start("scheduler", "--skip-serve-logs")
     finished = "select count(*) from dag_run where run_type = 'backfill' and state in ('success', 'failed')"
     airflow.wait_for(lambda: airflow.query(finished) == [(len(DAYS),)], "every day has its run")
@@ -91,6 +95,14 @@ def test_days_are_backfilled_by_the_command(deployment: Deployment) -> None:
     window = ("--start-date", DAYS[0], "--end-date", DAYS[-1])
     assert deployment.airflow.run("dags", "backfill", "daily_licenses", *window) == 0
     assert deployment.days() == {day: {day} for day in ["2026-11-10", *DAYS]}
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/api/v2/version", timeout=5):  # noqa: S310 - our own server
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 def _run_a_day_by_hand(deployment: Deployment) -> None:
