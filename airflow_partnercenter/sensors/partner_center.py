@@ -107,7 +107,8 @@ class PartnerCenterLicensesSensor(BaseSensorOperator):
 
     def __getstate__(self) -> Any:
         """Leave the reader behind, which a pickle of a used sensor builds anew."""
-        return {name: value for name, value in super().__getstate__().items() if name != "_dates_reader"}
+        state = super().__getstate__()  # type: ignore[no-untyped-call]
+        return {name: value for name, value in state.items() if name != "_dates_reader"}
 
     def execute(self, context: "Context") -> Any:
         """Wait here, or hand over to the triggerer."""

@@ -17,7 +17,13 @@ _EXTRAS: tuple[Mapping[str, Any], ...] = (
     {"auth_mode": "access_token", "access_token": "eyJ", "cloud": "china", "request_timeout_seconds": 30},
     {"tenant_id": "a", "refresh_token": "r", "proxy": "http://user:word@proxy.example:3128", "locale": "de-DE"},
     {"extra__partner_center__tenant_id": "a", "authority": "https://login.microsoftonline.us", "unknown": 1},
-    {"tenant_id": "a", "refresh_token": "***", "commercial_prefix": "/v1", "ca_bundle": "/nowhere", "application_name": "a"},
+    {
+        "tenant_id": "a",
+        "refresh_token": "***",
+        "commercial_prefix": "/v1",
+        "ca_bundle": "/nowhere",
+        "application_name": "a",
+    },
 )
 
 

@@ -11,7 +11,7 @@ from airflow_partnercenter.storage.paths import connection_id
 from fuzz.promises import result_or_error, text_of
 
 #: Where a key stands, it must not be repeated; the same word elsewhere is a word.
-_KEY = "Canary7f3b9e51d0"
+_KEY = "Keyword5a1c77"
 _WITH_KEY = re.compile(rf"([a-z0-9+.-]*://)?[A-Za-z0-9]*(:|%3A){_KEY}@", re.IGNORECASE)
 _FORMATS = (None, "parquet", "csv", "json", "jsonl", "xml")
 _FILESYSTEM = SimpleNamespace(account_name="account", connection_string="AccountName=a;BlobEndpoint=https://a.blob.x")

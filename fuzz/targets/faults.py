@@ -14,7 +14,7 @@ _STATUS = (400, 401, 403, 404, 408, 429, 500, 503, 302, 204)
 
 
 def seeds() -> Iterator[bytes]:
-    """Yield error bodies and headers of every known shape: reason, Retry-After and Date on a line each, then the body."""
+    """Yield errors of every known shape: reason, ``Retry-After`` and ``Date`` on a line each, then the body."""
     bodies = (
         '{"code":2000,"description":"Account Id has to be set.","data":[],"source":"PartnerFD"}',
         '{"statusCode":429,"message":"Rate limit is exceeded. Try again in 57 seconds."}',
@@ -27,7 +27,12 @@ def seeds() -> Iterator[bytes]:
     for number, (body, wait) in enumerate(zip(bodies, waits, strict=True)):
         text = f"Reason\n{wait}\nFri, 20 Nov 2026 09:59:00 GMT\n{body}"
         yield bytes([number]) + text.encode()
-    for time in ("2017-03-14T03:25:16.36+00:00", "2018-10-14T00:00:00", "2026-W47-5T24:00:00Z", "0001-01-01T00:00:00+14:00"):
+    for time in (
+        "2017-03-14T03:25:16.36+00:00",
+        "2018-10-14T00:00:00",
+        "2026-W47-5T24:00:00Z",
+        "0001-01-01T00:00:00+14:00",
+    ):
         yield f"\x00\n\n\n{time}".encode()
 
 
@@ -40,7 +45,9 @@ def check(data: bytes) -> None:
     heals_with_new_token(answer)
     error = error_for(answer, correlation_id="c", app_only=bool(len(text) % 2))
     require_printable(str(error))
-    require_printable(f"{getattr(error, 'code', '')} {getattr(error, 'description', '')} {getattr(error, 'request_id', '')}")
+    require_printable(
+        f"{getattr(error, 'code', '')} {getattr(error, 'description', '')} {getattr(error, 'request_id', '')}"
+    )
     assert is_plain(error_to_json(error))
     assert str(error_from_json(error_to_json(error))) == str(error)
     for seconds in (error.retry_after_seconds, retry_after_seconds({"Retry-After": body}, body)):

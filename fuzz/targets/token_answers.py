@@ -1,4 +1,4 @@
-"""An answer of the token service, through MSAL: a token that a header can carry, or a typed error without our secrets."""
+"""An answer of the token service, through MSAL: a token that a header can carry, or an error without our secrets."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,9 @@ _DISCOVERY = {
 _STATUS = (200, 400, 401, 429, 500, 200, 302, 200)
 #: What MSAL caches a token by: {"uid": "a", "utid": "b"}, and an unsigned id_token.
 _CLIENT_INFO = "eyJ1aWQiOiJhIiwidXRpZCI6ImIifQ"
-_ID_TOKEN = "e30.eyJzdWIiOiJhIiwiYXVkIjoiYSIsImlzcyI6ImkiLCJpYXQiOjEsImV4cCI6OTk5OTk5OTk5OSwib2lkIjoiYSIsInRpZCI6ImIifQ."  # noqa: S105 - made up
+_ID_TOKEN = (
+    "e30.eyJzdWIiOiJhIiwiYXVkIjoiYSIsImlzcyI6ImkiLCJpYXQiOjEsImV4cCI6OTk5OTk5OTk5OSwib2lkIjoiYSIsInRpZCI6ImIifQ."  # noqa: S105 - made up
+)
 
 
 def seeds() -> Iterator[bytes]:

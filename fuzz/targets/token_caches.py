@@ -11,6 +11,7 @@ from airflow_partnercenter.api.entra.token_cache import SignInCache, is_sendable
 from airflow_partnercenter.api.wire.redaction import Redactor
 from fuzz.promises import text_of
 
+_GIVEN = "given"
 _OWNER = "app_user client https://login.example/t https://api.example"
 
 
@@ -36,7 +37,7 @@ class _Store:
 
 def _filled() -> SignInCache:
     """Return a cache with tokens of an hour."""
-    cache = SignInCache(_Store(""), owner=_OWNER, refresh_token="given", redactor=Redactor())
+    cache = SignInCache(_Store(""), owner=_OWNER, refresh_token=_GIVEN, redactor=Redactor())
     cache.load()
     cache.msal.add(
         {
@@ -53,7 +54,7 @@ def _filled() -> SignInCache:
 
 def seeds() -> Iterator[bytes]:
     """Yield a cache as it is written, one of another version, and what else people keep in files."""
-    stored = _filled()._store.text  # type: ignore[union-attr] # noqa: SLF001
+    stored = _filled()._store.text  # type: ignore[union-attr]
     yield stored.encode()
     yield stored[: len(stored) // 2].encode()
     envelope = json.loads(stored)
@@ -68,7 +69,7 @@ def seeds() -> Iterator[bytes]:
 def check(data: bytes) -> None:
     """Load, look, and write."""
     store = _Store(text_of(data))
-    cache = SignInCache(store, owner=_OWNER, refresh_token="given", redactor=Redactor())
+    cache = SignInCache(store, owner=_OWNER, refresh_token=_GIVEN, redactor=Redactor())
     cache.load()
     found = cache.access_token(refused=None)
     assert found is None or (is_sendable(found[0]) and found[1] > 0)
@@ -77,6 +78,6 @@ def check(data: bytes) -> None:
     cache.warn_of_age()
     with cache.exclusive():
         cache.save()
-    again = SignInCache(store, owner=_OWNER, refresh_token="given", redactor=Redactor())
+    again = SignInCache(store, owner=_OWNER, refresh_token=_GIVEN, redactor=Redactor())
     again.load()
     again.access_token(refused="other")

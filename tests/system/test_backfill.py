@@ -72,7 +72,7 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
 
 @pytest.mark.airflow(">=3")
 def test_days_are_backfilled_by_the_scheduler(deployment: Deployment) -> None:
-    """``airflow dags test`` writes the file of its day; ``airflow backfill create`` those of the others, each its own."""
+    """``airflow dags test`` writes the file of its day, ``airflow backfill create`` those of the others."""
     airflow = deployment.airflow
     _run_a_day_by_hand(deployment)
     # Before the scheduler starts, as SQLite lets one process write at a time.

@@ -63,7 +63,9 @@ def test_no_argument_is_left_out() -> None:
 def _constants(names: dict[str, list[Any]], mapped: str, lake: Path) -> dict[str, Any]:
     """Return what stays the same while one argument is mapped."""
     same: dict[str, Any] = {"resource": LICENSES, "newer_than": "2026-11-10", "poke_interval": 1.0}
-    same["destination"] = f"{lake.as_uri()}/{mapped}-{{{{ ti.map_index }}}}" + ("" if mapped == "file_format" else ".csv")
+    same["destination"] = f"{lake.as_uri()}/{mapped}-{{{{ ti.map_index }}}}" + (
+        "" if mapped == "file_format" else ".csv"
+    )
     return {name: value for name, value in same.items() if name in names and name != mapped}
 
 
@@ -122,7 +124,9 @@ def test_customers_are_mapped_by_what_another_task_returns(partner: Emulator, la
 
         every = customers()
         resource = "customer_licenses_deployment"
-        single = PartnerCenterListLicensesOperator.partial(task_id="single", resource=resource).expand(customer_id=every)
+        single = PartnerCenterListLicensesOperator.partial(task_id="single", resource=resource).expand(
+            customer_id=every
+        )
         PartnerCenterLicensesToObjectStorageOperator.partial(task_id="batch", resource=resource).expand_kwargs(
             batches(every)
         )

@@ -1,4 +1,4 @@
-"""What Airflow lets an author say about any task: setup and teardown, groups, trigger rules, defaults, callbacks, limits."""
+"""What Airflow lets an author say of any task: setup and teardown, groups, rules, defaults, callbacks, limits."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -56,14 +56,21 @@ def test_sensor_guards_a_group_of_tasks(partner: Emulator, lake: Path) -> None:
                 )
         wait >> snapshots
     run = run_dag(dag)
-    assert states(run) == dict.fromkeys(["wait", "snapshots.licenses_deployment", "snapshots.licenses_usage"], "success")
+    assert states(run) == dict.fromkeys(
+        ["wait", "snapshots.licenses_deployment", "snapshots.licenses_usage"], "success"
+    )
     assert sorted(path.name for path in lake.iterdir()) == ["licenses_deployment.parquet", "licenses_usage.parquet"]
 
 
 def test_arguments_come_from_default_args(partner: Emulator, connect: Any) -> None:
     """Those of the DAG hold where the task says nothing, for arguments of a base class too."""
     connect(partner, "a_partner")
-    defaults = {"partner_center_conn_id": "a_partner", "on_empty": "skip", "newer_than": "2026-11-10", "poke_interval": 1}
+    defaults = {
+        "partner_center_conn_id": "a_partner",
+        "on_empty": "skip",
+        "newer_than": "2026-11-10",
+        "poke_interval": 1,
+    }
     with new_dag("defaults", default_args=defaults) as dag:
         PartnerCenterListLicensesOperator(task_id="rows", resource=RESOURCE)
         PartnerCenterListLicensesOperator(task_id="none", resource=RESOURCE, filter_expression="serviceCode eq 'none'")
@@ -77,12 +84,14 @@ def test_arguments_come_from_default_args(partner: Emulator, connect: Any) -> No
 
 
 def test_trigger_rules_see_skips_and_failures(partner: Emulator, lake: Path) -> None:
-    """An empty result that skips, a file that is there, a refusal: each has its state, and what follows can go by it."""
+    """An empty result that skips, a file that is there, a refusal: each has its state, and others can go by it."""
     (lake / "there.csv").write_text("before")
     partner.answer_next(FORBIDDEN, "/customers/", times=9)
     with new_dag("rules") as dag:
         none = "serviceCode eq 'none'"
-        empty = PartnerCenterListLicensesOperator(task_id="empty", resource=RESOURCE, filter_expression=none, on_empty="skip")
+        empty = PartnerCenterListLicensesOperator(
+            task_id="empty", resource=RESOURCE, filter_expression=none, on_empty="skip"
+        )
         there = PartnerCenterLicensesToObjectStorageOperator(
             task_id="there", resource=RESOURCE, destination=f"{lake.as_uri()}/there.csv", if_exists="skip"
         )
@@ -129,7 +138,7 @@ def test_failure_callback_gets_an_error_that_says_what_to_do(partner: Emulator) 
 
 
 def test_limits_and_pools_are_airflows(partner: Emulator, lake: Path) -> None:
-    """Mapped tasks one at a time, in a pool, with a priority, a timeout and retries: all are Airflow's own arguments."""
+    """Mapped tasks one at a time, in a pool, with priority, timeout and retries: all are Airflow's own arguments."""
     with new_dag("limits", max_active_tasks=1) as dag:
         PartnerCenterLicensesToObjectStorageOperator.partial(
             task_id="store",

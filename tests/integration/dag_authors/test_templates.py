@@ -51,7 +51,9 @@ def test_every_field_of_the_operators_is_rendered(
             task_id="store",
             destination="{{ params.lake }}/{{ params.service }}",
             file_format="{{ params.format }}",
-            expectations={"warn": {"row_count_at_least": "{{ params.rows }}", "no_null_keys": "{{ params.rows == 1 }}"}},
+            expectations={
+                "warn": {"row_count_at_least": "{{ params.rows }}", "no_null_keys": "{{ params.rows == 1 }}"}
+            },
             **query,
         )
     run = run_dag(dag)
@@ -90,9 +92,7 @@ def test_every_field_of_the_sensor_is_rendered(native: bool, partner: Emulator, 
     assert all("serviceCode eq 'o365'" in request.query["filter"] for request in partner.api_requests)
 
 
-def test_variables_and_xcom_reach_the_request(
-    partner: Emulator, lake: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_variables_and_xcom_reach_the_request(partner: Emulator, lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By templates, by ``.output`` and by what a TaskFlow function returns; lists stay lists in a native DAG."""
     monkeypatch.setenv("AIRFLOW_VAR_PARTNER_FIELDS", json.dumps(["serviceCode"]))
     monkeypatch.setenv("AIRFLOW_VAR_PARTNER_LAKE", lake.as_uri())
@@ -137,17 +137,21 @@ def test_dates_of_the_run_reach_the_request(partner: Emulator, lake: Path) -> No
 def test_run_without_a_logical_date_needs_none(partner: Emulator, lake: Path) -> None:
     """As the UI and the command line start it: what every run has is enough, and ``ds`` fails before any request."""
     with new_dag("renders_no_date") as dag:
-        common = {"resource": RESOURCE, "destination": lake.as_uri() + "/{{ dag_run.run_after | ds }}/{processed_date}.csv"}
+        common = {
+            "resource": RESOURCE,
+            "destination": lake.as_uri() + "/{{ dag_run.run_after | ds }}/{processed_date}.csv",
+        }
         PartnerCenterLicensesToObjectStorageOperator(task_id="store", **common)
         PartnerCenterLicensesToObjectStorageOperator(task_id="no_ds", processed_date_time="{{ ds }}", **common)
-        PartnerCenterLicensesSensor(task_id="wait", resource=RESOURCE, newer_than="{{ dag_run.run_after - macros.timedelta(days=9999) }}")  # fmt: skip
+        long_ago = "{{ dag_run.run_after - macros.timedelta(days=9999) }}"
+        PartnerCenterLicensesSensor(task_id="wait", resource=RESOURCE, newer_than=long_ago)
         PartnerCenterLicensesSensor(task_id="wait_no_ds", resource=RESOURCE, newer_than="{{ ds }}")
     run = run_dag(dag)
     assert states(run) == {"store": "success", "no_ds": "failed", "wait": "success", "wait_no_ds": "failed"}
 
 
 def test_hostile_name_in_a_template_leads_nowhere_else(partner: Emulator, lake: Path) -> None:
-    """A name that comes out of data can neither leave the folder nor break the log's line; nothing is asked or written."""
+    """A name out of data can neither leave the folder nor break the log's line; nothing is asked or written."""
     with new_dag("renders_hostile_names") as dag:
 
         @task
