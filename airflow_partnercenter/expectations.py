@@ -5,6 +5,7 @@ Knows Arrow batches and nothing of Airflow or of Partner Center; what the key is
 
 import json
 import logging
+import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from airflow_partnercenter.rows import time_text, utc_time
 logger = logging.getLogger(__name__)
 
 _LEVELS = ("warn", "fail")
+#: Of a limit; no result has more rows, and Python does not print numbers of thousands of digits.
+_MOST_DIGITS = 18
 _HOW_TO_WRITE = 'write {"fail": {"row_count_at_least": 1000}, "warn": {"processed_within_days": 3}}'
 
 
@@ -126,7 +129,7 @@ class _Watch(ABC):
 
     @classmethod
     def _wrong(cls, limit: Any) -> ConfigurationError:
-        return ConfigurationError(f"expectations: {cls.name} is {limit!r}: give {cls.takes}.")
+        return ConfigurationError(f"expectations: {cls.name} is {reprlib.repr(limit)}: give {cls.takes}.")
 
 
 class _NumberWatch(_Watch):
@@ -136,9 +139,9 @@ class _NumberWatch(_Watch):
 
     @classmethod
     def _checked(cls, limit: Any) -> int:
-        if isinstance(limit, str) and limit.strip().isdecimal():
+        if isinstance(limit, str) and limit.strip().isdecimal() and len(limit) <= _MOST_DIGITS:
             limit = int(limit)
-        if not isinstance(limit, int) or isinstance(limit, bool) or limit < cls.least:
+        if not isinstance(limit, int) or isinstance(limit, bool) or not cls.least <= limit < 10**_MOST_DIGITS:
             raise cls._wrong(limit)
         return limit
 
@@ -260,7 +263,7 @@ def _read(asked: Mapping[str, Any] | str | None) -> Mapping[str, Any]:
     if isinstance(asked, str):
         try:
             asked = json.loads(asked) if asked.strip() else None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ConfigurationError(f"expectations is text but not JSON: {_HOW_TO_WRITE}.") from None
     if not asked:
         return {}

@@ -37,7 +37,7 @@ def extra_by_name(text: str | None, conn_id: str) -> dict[str, Any]:
     """
     try:
         extra = json.loads(text) if text else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         raise wrong(conn_id, "extra", 'is not JSON: write it as an object, such as {"tenant_id": "…"}') from None
     if not isinstance(extra, dict):
         raise wrong(conn_id, "extra", 'is not a JSON object, such as {"tenant_id": "…"}')

@@ -33,6 +33,7 @@ def seeds() -> Iterator[bytes]:
         for fields in ("app-id\nsecret\n\n\n", "\n\nhttps://127.0.0.1\n8443\n", "app\n\nhost.example:443/x\n0\n"):
             yield b"\x01" + fields.encode() + json.dumps(extra).encode()
             yield b"\x02" + fields.encode() + json.dumps(extra).encode()
+    yield b"\x01app\n\n\n\n" + b"[" * 2_000
     yield b"\x00partner-center://app-id:secret@https%3A%2F%2F127.0.0.1:8443/?tenant_id=contoso.com&refresh_token=0.A"
 
 

@@ -33,7 +33,8 @@ def seeds() -> Iterator[bytes]:
         for limit in (1, 0, -1, True, False, None, "", "1000", "true", "\u0663", 1.5, [1], "9" * 50):
             for level in ("warn", "fail"):
                 yield b"\x05" + json.dumps({level: {name: limit}}).encode()
-    for other in ("", "null", "[]", '{"stop": {}}', '{"fail": []}', '{"fail": {"x": 1}}'):
+    yield b"\x05" + json.dumps({"fail": {"row_count_at_least": "9" * 5_000}}).encode()
+    for other in ("", "null", "[]", '{"stop": {}}', '{"fail": []}', '{"fail": {"x": 1}}', "[" * 2_000):
         yield b"\x00" + other.encode()
 
 

@@ -38,6 +38,8 @@ class AirflowProcesses:
             "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "4",
             "PYTHONWARNINGS": "ignore",
+            # Airflow 2 starts its tasks by the command's name.
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), clean.get("PATH", "")]),
             **environment,
         }
         self._running: list[subprocess.Popen[bytes]] = []

@@ -118,5 +118,5 @@ def _without_unreadable_identity(body: dict[str, Any]) -> dict[str, Any]:
 def _is_encoded_object(encoded: list[str]) -> bool:
     try:
         return isinstance(json.loads(base64.urlsafe_b64decode(encoded[0] + "==")), dict)
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, RecursionError):
         return False
