@@ -129,7 +129,9 @@ class _Watch(ABC):
 
     @classmethod
     def _wrong(cls, limit: Any) -> ConfigurationError:
-        return ConfigurationError(f"expectations: {cls.name} is {reprlib.repr(limit)}: give {cls.takes}.")
+        beyond = isinstance(limit, int) and abs(limit) >= 10**_MOST_DIGITS
+        shown = "beyond all measure" if beyond else reprlib.repr(limit)
+        return ConfigurationError(f"expectations: {cls.name} is {shown}: give {cls.takes}.")
 
 
 class _NumberWatch(_Watch):
@@ -195,7 +197,7 @@ class _ViolationWatch(_Watch):
 
     @classmethod
     def _checked(cls, limit: Any) -> bool:
-        if limit is not True and str(limit).strip().lower() != "true":
+        if limit is not True and not (isinstance(limit, str) and limit.strip().lower() == "true"):
             raise cls._wrong(limit)
         return True
 
@@ -287,4 +289,6 @@ def _watches(asked: Mapping[str, Any], rows: ExpectedRows) -> Iterator[tuple[str
 
 
 def _is_left_out(limit: Any) -> bool:
-    return limit is None or limit is False or str(limit).strip().lower() in ("", "none", "false")
+    if isinstance(limit, str):
+        return limit.strip().lower() in ("", "none", "false")
+    return limit is None or limit is False

@@ -175,8 +175,9 @@ def _cpu_seconds(work: Callable[[], object]) -> float:
         {"fail": {"row_count_at_least": "9" * 5_000}},
         {"fail": {"row_count_at_least": 10**5_000}},
         {"warn": {"processed_within_days": 10**18}},
+        {"warn": {"no_null_keys": 10**5_000}},
     ],
-    ids=["nested", "text", "number", "beyond"],
+    ids=["nested", "text", "number", "beyond", "switch"],
 )
 def test_expectation_beyond_all_measure_is_refused_in_a_sentence(asked):
     """A template may render anything; Python itself does not print such numbers."""
