@@ -86,9 +86,11 @@ def _bag() -> tuple[Any, Any]:
     """Return an empty bag, and what writes it to the database, wherever this version has them."""
     try:
         from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-
-        return DagBag(dag_folder=os.devnull), lambda bag: sync_bag_to_db(bag, "dags-folder", None)
     except ImportError:
-        from airflow.models.dagbag import DagBag
+        from airflow.models import dagbag
 
-        return DagBag(dag_folder=os.devnull, include_examples=False), lambda bag: bag.sync_to_db("dags-folder", None)
+        bag = dagbag.DagBag(dag_folder=os.devnull, include_examples=False)
+        if hasattr(bag, "sync_to_db"):
+            return bag, lambda bag: bag.sync_to_db("dags-folder", None)
+        return bag, lambda bag: dagbag.sync_bag_to_db(bag, "dags-folder", None)
+    return DagBag(dag_folder=os.devnull), lambda bag: sync_bag_to_db(bag, "dags-folder", None)
