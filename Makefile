@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help ci demo test test-system test-package lint setup format surface package release audit bench bench-quick \
-	bench-tokens bench-stores bench-waiting bench-scaling requirements clean
+.PHONY: help ci demo test test-system test-package lint setup format surface package release audit fuzz bench \
+	bench-quick bench-tokens bench-stores bench-waiting bench-scaling requirements clean
 
 # The first Python that is new enough; `make PYTHON=/path/to/python3.12 …` overrides it.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -84,6 +84,14 @@ bench-scaling: .venv/system.installed ## Measure the fan-out over customers on C
 	@$(SERVERS)
 	@$(BIN)/python -m benchmarks.scaling
 
+# atheris is there for Python 3.11 alone, so it has an environment of its own.
+PYTHON_3_11 ?= $(shell for python in python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
+FUZZ_SECONDS ?= 60
+
+fuzz: build/fuzz/env/installed ## Fuzz what reads answers and connections, FUZZ_SECONDS (60) each; a finding fails
+	build/fuzz/env/bin/python -m fuzz --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
 requirements: .venv/dev.installed ## Compile requirements/*.txt anew: names, versions and hashes, no index
 	$(UV) pip compile pyproject.toml --group dev --extra emulator --extra reports --universal --generate-hashes --upgrade \
 		--no-header --no-annotate --output-file requirements/dev.txt
@@ -146,6 +154,13 @@ build/node/azurite.installed: Makefile
 	@if ! command -v npm >/dev/null; then echo "There is no npm: tests on Azure's storage will be skipped"; \
 		else echo "Installing Azurite ..." && npm install --prefix build/node --no-save --no-package-lock --no-audit --no-fund \
 		--loglevel=error azurite@3.35.0 && touch $@ || echo "It failed: tests on Azure's storage will be skipped"; fi
+
+build/fuzz/env/installed: requirements/fuzz.txt | .venv/bin/uv
+	@test -n "$(PYTHON_3_11)" || { echo "Python 3.11 is needed; none was found. Name one: make fuzz PYTHON_3_11=/path/to/python3.11"; exit 1; }
+	@echo "Installing what fuzzing needs (about a minute) ..."
+	@$(PYTHON_3_11) -m venv build/fuzz/env
+	@UV_NO_CONFIG=1 VIRTUAL_ENV="$(CURDIR)/build/fuzz/env" $(BIN)/uv --quiet pip sync --require-hashes requirements/fuzz.txt
+	@touch $@
 
 .venv/system.installed: requirements/system.txt pyproject.toml | .venv/dev.installed
 	@$(UV) pip install --compile-bytecode --require-hashes --requirement requirements/system.txt

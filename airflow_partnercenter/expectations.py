@@ -5,6 +5,7 @@ Knows Arrow batches and nothing of Airflow or of Partner Center; what the key is
 
 import json
 import logging
+import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from airflow_partnercenter.rows import time_text, utc_time
 logger = logging.getLogger(__name__)
 
 _LEVELS = ("warn", "fail")
+#: Of a limit; no result has more rows, and Python does not print numbers of thousands of digits.
+_MOST_DIGITS = 18
 _HOW_TO_WRITE = 'write {"fail": {"row_count_at_least": 1000}, "warn": {"processed_within_days": 3}}'
 
 
@@ -126,7 +129,9 @@ class _Watch(ABC):
 
     @classmethod
     def _wrong(cls, limit: Any) -> ConfigurationError:
-        return ConfigurationError(f"expectations: {cls.name} is {limit!r}: give {cls.takes}.")
+        beyond = isinstance(limit, int) and abs(limit) >= 10**_MOST_DIGITS
+        shown = "beyond all measure" if beyond else reprlib.repr(limit)
+        return ConfigurationError(f"expectations: {cls.name} is {shown}: give {cls.takes}.")
 
 
 class _NumberWatch(_Watch):
@@ -136,9 +141,9 @@ class _NumberWatch(_Watch):
 
     @classmethod
     def _checked(cls, limit: Any) -> int:
-        if isinstance(limit, str) and limit.strip().isdecimal():
+        if isinstance(limit, str) and limit.strip().isdecimal() and len(limit) <= _MOST_DIGITS:
             limit = int(limit)
-        if not isinstance(limit, int) or isinstance(limit, bool) or limit < cls.least:
+        if not isinstance(limit, int) or isinstance(limit, bool) or not cls.least <= limit < 10**_MOST_DIGITS:
             raise cls._wrong(limit)
         return limit
 
@@ -192,7 +197,7 @@ class _ViolationWatch(_Watch):
 
     @classmethod
     def _checked(cls, limit: Any) -> bool:
-        if limit is not True and str(limit).strip().lower() != "true":
+        if limit is not True and not (isinstance(limit, str) and limit.strip().lower() == "true"):
             raise cls._wrong(limit)
         return True
 
@@ -260,7 +265,7 @@ def _read(asked: Mapping[str, Any] | str | None) -> Mapping[str, Any]:
     if isinstance(asked, str):
         try:
             asked = json.loads(asked) if asked.strip() else None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ConfigurationError(f"expectations is text but not JSON: {_HOW_TO_WRITE}.") from None
     if not asked:
         return {}
@@ -284,4 +289,6 @@ def _watches(asked: Mapping[str, Any], rows: ExpectedRows) -> Iterator[tuple[str
 
 
 def _is_left_out(limit: Any) -> bool:
-    return limit is None or limit is False or str(limit).strip().lower() in ("", "none", "false")
+    if isinstance(limit, str):
+        return limit.strip().lower() in ("", "none", "false")
+    return limit is None or limit is False

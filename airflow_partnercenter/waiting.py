@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from airflow_partnercenter import exceptions
 from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError
+from airflow_partnercenter.one_line import one_line
 
 if TYPE_CHECKING:
     from airflow_partnercenter.api.freshness import ProcessedDates
@@ -49,8 +50,10 @@ def _parsed(text: str) -> datetime:
             "{{ dag_run.run_after }} is always there."
         )
     try:
-        return datetime.fromisoformat(text)
-    except ValueError:
+        parsed = datetime.fromisoformat(text)
+        # In UTC, a time of the first or the last year may be in none.
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed
+    except (ValueError, OverflowError):
         raise ConfigurationError(f"newer_than {text!r} is not an ISO 8601 day or time such as 2026-11-20.") from None
 
 
@@ -88,7 +91,7 @@ def describe(dates: "ProcessedDates", newer_than: datetime) -> str:
             f"no data at all; waiting for {_text(newer_than)} or later (the customer_* resources have been seen empty "
             "since 2021: licenses_* supersede them)"
         )
-    parts = [f"{'/'.join(map(str, group))} {_text(processed)}" for group, processed in dates.items()]
+    parts = [f"{one_line('/'.join(map(str, group)), 200)} {_text(processed)}" for group, processed in dates.items()]
     return f"processed {', '.join(sorted(parts))}; waiting for {_text(newer_than)} or later in all of them"
 
 

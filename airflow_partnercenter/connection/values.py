@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from airflow_partnercenter.connection.fields import CONNECTION_FIELDS, CONNECTION_TYPE, ConnectionField
 from airflow_partnercenter.exceptions import ConfigurationError
+from airflow_partnercenter.one_line import one_line
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ def read_extra(text: str | None, conn_id: str) -> dict[str, Any]:
         logger.warning(
             "Connection %s has unknown keys in extra, which are ignored: %s. Known are: %s",
             conn_id,
-            ", ".join(unknown),
+            ", ".join(one_line(name, 60) for name in unknown),
             ", ".join(FIELDS_BY_NAME),
         )
     return by_name
@@ -36,7 +37,7 @@ def extra_by_name(text: str | None, conn_id: str) -> dict[str, Any]:
     """
     try:
         extra = json.loads(text) if text else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         raise wrong(conn_id, "extra", 'is not JSON: write it as an object, such as {"tenant_id": "…"}') from None
     if not isinstance(extra, dict):
         raise wrong(conn_id, "extra", 'is not a JSON object, such as {"tenant_id": "…"}')

@@ -60,6 +60,10 @@ class PartnerCenterHook(BaseHook):
         super().__init__(**kwargs)
         self.partner_center_conn_id = partner_center_conn_id
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind what is open or secret: a copy or a pickle of a used hook reads its connection itself."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("_client", "_checked_settings")}
+
     def get_conn(self) -> "PartnerCenterClient":
         """Return the client; the same one at each call.
 

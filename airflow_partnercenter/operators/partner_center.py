@@ -148,7 +148,11 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
             path = open_path(destination.uri)
             if destination.is_final:
                 self._meet_existing(destination)
-            described = self._read_whole(lambda reader, lineage: self._write(reader, lineage, destination))
+            try:
+                described = self._read_whole(lambda reader, lineage: self._write(reader, lineage, destination))
+            finally:
+                # Of no use to anybody now, and nothing that a copy of the task could have.
+                self._reader = self._spool = None
             self._announce(context, described, path)
         return described
 

@@ -74,6 +74,8 @@ class PartnerCenterLicensesSensor(BaseSensorOperator):
         "partner_center_conn_id",
     )
     ui_color = "#e8f1fb"
+    #: Has open connections, which no copy can have of its own.
+    shallow_copy_attrs = ("_dates_reader",)
 
     def __init__(
         self,
@@ -102,6 +104,11 @@ class PartnerCenterLicensesSensor(BaseSensorOperator):
     def hook(self) -> PartnerCenterHook:
         """The hook; built on first use."""
         return PartnerCenterHook(self.partner_center_conn_id)
+
+    def __getstate__(self) -> Any:
+        """Leave the reader behind, which a pickle of a used sensor builds anew."""
+        state = super().__getstate__()  # type: ignore[no-untyped-call]
+        return {name: value for name, value in state.items() if name != "_dates_reader"}
 
     def execute(self, context: "Context") -> Any:
         """Wait here, or hand over to the triggerer."""

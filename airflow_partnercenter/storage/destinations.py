@@ -6,6 +6,7 @@ from typing import Self
 
 from airflow_partnercenter.exceptions import ConfigurationError
 from airflow_partnercenter.file_formats import WRITERS
+from airflow_partnercenter.one_line import is_one_line
 from airflow_partnercenter.storage.paths import refuse_keys
 from airflow_partnercenter.storage.targets import target_of
 
@@ -91,6 +92,9 @@ def checked_uri(uri: str) -> str:
     if not isinstance(uri, str) or not uri.strip():
         raise ConfigurationError("destination is empty: give a URI such as s3://connection@bucket/key.parquet.")
     refuse_keys(uri)
+    if not is_one_line(uri):
+        # As repr, so that the message is one line; a template may have filled in a name that somebody else chose.
+        raise ConfigurationError(f"destination {uri!r} holds a line break or another control character: leave it out.")
     matched = _SCHEME.fullmatch(uri)
     if not matched:
         absolute = uri if uri.startswith("/") else f"/{uri}"
@@ -106,6 +110,10 @@ def checked_uri(uri: str) -> str:
             f"destination {uri} would be read as connection {azure['container']!r}; write "
             f"{scheme}://<connection>@{azure['container']}/{azure['key']} with a connection to account "
             f"{azure['account']}."
+        )
+    if ".." in rest.split("/"):
+        raise ConfigurationError(
+            f"destination {uri} has '..' for a folder, which may lead out of where files belong: write the path itself."
         )
     if rest.endswith("/") or "/" not in rest:
         raise ConfigurationError(f"destination {uri} names no file: end it in a file name such as licenses.parquet.")

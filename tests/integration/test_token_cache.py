@@ -381,6 +381,7 @@ def test_file_that_is_something_else_stays_untouched(read, file, logs, case):
         lambda section: section.update(msal={"RefreshToken": {"x": {"secret": 5, "last_modification_time": "1"}}}),
         lambda section: section.update(msal={"AccessToken": {"x": {"secret": "y", "expires_on": "1"}}}),
         lambda section: section.update(msal={"IdToken": {"x": {"secret": 5}}}),
+        lambda section: section.update(msal={"Account": {"x": 5}}),
         lambda section: section.update(msal=[]),
         lambda section: section.update(salt=5),
         lambda section: section.update(salt="\ud800", refresh_token="\xe9"),

@@ -38,6 +38,8 @@ class AirflowProcesses:
             "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "4",
             "PYTHONWARNINGS": "ignore",
+            # Airflow 2 starts its tasks by the command's name.
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), clean.get("PATH", "")]),
             **environment,
         }
         self._running: list[subprocess.Popen[bytes]] = []
@@ -56,6 +58,19 @@ class AirflowProcesses:
                 process.wait(5)
             _signal(process, signal.SIGKILL)
             process.wait()
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What its processes get."""
+        return self._environment
+
+    def run(self, *command: str) -> int:
+        """Run an ``airflow`` command to its end and return its exit status; its output goes to a file."""
+        with (self._home / f"run-{command[0]}.log").open("ab") as log:
+            done = subprocess.run(
+                self._command(*command), env=self._environment, stdout=log, stderr=log, timeout=180, check=False
+            )
+        return done.returncode
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
         """Start a component, such as ``triggerer``, in a process group of its own; its output goes to a file."""

@@ -39,6 +39,7 @@ class Reply:
     :param head_drip_seconds: pause before each byte of status line and headers.
     :param delay_seconds: pause before anything.
     :param reset: break the connection instead of answering.
+    :param raw: sent instead of all that, to the byte; then the connection ends.
     """
 
     status: int = 200
@@ -50,6 +51,7 @@ class Reply:
     head_drip_seconds: float = 0
     delay_seconds: float = 0
     reset: bool = False
+    raw: bytes | None = None
 
     def content(self) -> bytes:
         """Return the bytes of the body."""
@@ -167,6 +169,10 @@ def _send(handler: BaseHTTPRequestHandler, origin: Origin, reply: Reply) -> None
         handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         handler.close_connection = True
         handler.connection.close()
+        return
+    if reply.raw is not None:
+        handler.close_connection = True
+        handler.wfile.write(reply.raw)
         return
     body = reply.content()
     headers = {"Content-Type": "application/json; charset=utf-8", **reply.headers}

@@ -261,7 +261,7 @@ def test_unknown_key_is_warned_about_by_name_and_ignored(logs):
     assert "not-shown" not in logs.text
 
 
-@pytest.mark.parametrize("extra", ["{", "tenant_id=x", "[]", '"text"', "5", "null x"], ids=repr)
+@pytest.mark.parametrize("extra", ["[" * 2_000, "{", "tenant_id=x", "[]", '"text"', "5", "null x"], ids=repr)
 def test_extra_that_is_no_object_is_refused(extra):
     """Extra must be a JSON object; the sentence shows one."""
     connection = Connection(conn_id="pc", **STANDARD)

@@ -168,6 +168,24 @@ def _cpu_seconds(work: Callable[[], object]) -> float:
     return time.process_time() - started
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "[" * 2_000,
+        {"fail": {"row_count_at_least": "9" * 5_000}},
+        {"fail": {"row_count_at_least": 10**5_000}},
+        {"warn": {"processed_within_days": 10**18}},
+        {"warn": {"no_null_keys": 10**5_000}},
+    ],
+    ids=["nested", "text", "number", "beyond", "switch"],
+)
+def test_expectation_beyond_all_measure_is_refused_in_a_sentence(asked):
+    """A template may render anything; Python itself does not print such numbers."""
+    with pytest.raises(ConfigurationError, match="expectations") as refused:
+        QualityGate(asked, ExpectedRows("licenses_deployment", (), ()))
+    assert len(str(refused.value)) < 300
+
+
 def test_watching_costs_next_to_nothing_beside_decoding():
     """All expectations of a deployment resource together take under 3 % of what making the batches takes."""
     records = [_record(productId=f"p{number}" if number % 97 else None) for number in range(10_000)]

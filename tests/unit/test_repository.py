@@ -19,9 +19,10 @@ def test_source_archive_has_what_tests_and_make_read(tmp_path: Path) -> None:
     with tarfile.open(archive) as opened:
         inside = {name.split("/", 1)[1] for name in opened.getnames()}
     folders = {path.name for path in REPOSITORY.iterdir() if path.is_dir()} & {
-        *("airflow_partnercenter", "dags", "docs", "tests", "benchmarks", "requirements", "release", ".ci", ".github")
+        *("airflow_partnercenter", "dags", "docs", "tests", "benchmarks", "fuzz", "requirements", "release", ".ci"),
+        ".github",
     }
-    assert len(folders) == 9
+    assert len(folders) == 10
     for folder in folders:
         files = (
             path for path in (REPOSITORY / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts

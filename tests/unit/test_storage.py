@@ -86,6 +86,11 @@ def test_format_may_be_given_where_the_suffix_is_none(file_format):
         ("file:///tmp/a", [".parquet", "file_format"]),
         ("file:///tmp/a.parquet.gz", [".gz"]),
         ("abfs://reports@account.dfs.core.windows.net/a.csv", ["abfs://", "@reports/a.csv", "account"]),
+        ("file:///lake/../../etc/a.csv", ["'..'"]),
+        ("s3://bucket/lake/../a.csv", ["'..'"]),
+        ("s3://bucket/a\nINFO - well.csv", ["control character"]),
+        ("file:///lake/a\x00.csv", ["control character"]),
+        ("s3://bucket/\x1b[2Ja.csv", ["control character"]),
     ],
     ids=repr,
 )

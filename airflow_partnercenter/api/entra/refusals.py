@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_partnercenter.exceptions import ApiError, AuthenticationError, InteractionRequiredError, TokenServiceError
+from airflow_partnercenter.one_line import one_line
 
 _SIGN_IN_AGAIN = (
     "sign the service account in again, interactively and with MFA, and put the new refresh token into the connection"
@@ -84,6 +85,10 @@ _CONFIGURATION = {
     "50020": "the service account is not of this tenant: check `tenant_id`",
 }
 
+_LONGEST_ERROR = 100
+#: Entra ID's own are a few sentences with ids and a time.
+_LONGEST_DESCRIPTION = 4_000
+
 #: Errors that are the service's own, whatever the status they come with.
 SERVICE_TROUBLE = {"temporarily_unavailable", "server_error", "service_unavailable"}
 #: Refusals of the grant itself: another refresh token may still be good.
@@ -97,8 +102,8 @@ def refusal(result: Mapping[str, Any]) -> AuthenticationError | TokenServiceErro
 
     :param result: what MSAL returned, or the body of the token service; secrets already removed from its text.
     """
-    error = str(result.get("error") or "no_token")
-    description = " ".join(str(result.get("error_description") or "no description").split())
+    error = one_line(result.get("error") or "no_token", _LONGEST_ERROR)
+    description = one_line(result.get("error_description") or "no description", _LONGEST_DESCRIPTION)
     code = _aadsts(result, description)
     if error in SERVICE_TROUBLE:
         return TokenServiceError(f"Microsoft Entra ID failed for now ({error}: {_first_sentence(description)}).")
@@ -106,7 +111,7 @@ def refusal(result: Mapping[str, Any]) -> AuthenticationError | TokenServiceErro
     if error in DEAD_GRANT and code not in _CONFIGURATION:
         kind = InteractionRequiredError
     hint = _INTERACTION.get(code) or _CONFIGURATION.get(code) or _first_sentence(description)
-    correlation_id = str(result.get("correlation_id") or "") or None
+    correlation_id = one_line(result.get("correlation_id") or "", _LONGEST_ERROR) or None
     support = f" [correlation ID {correlation_id}]" if correlation_id else ""
     label = f"{error}, AADSTS{code}" if code else error
     return kind(
@@ -126,10 +131,10 @@ def is_unused_too_long(error: Exception) -> bool:
 
 
 def _aadsts(result: Mapping[str, Any], description: str) -> str:
-    if found := re.search(r"AADSTS(\d+)", description):
+    if found := re.search(r"AADSTS(\d{1,12})", description):
         return found[1]
     codes = result.get("error_codes")
-    return str(codes[0]) if isinstance(codes, list) and codes else ""
+    return one_line(codes[0], _LONGEST_ERROR) if isinstance(codes, list) and codes else ""
 
 
 def _first_sentence(description: str) -> str:

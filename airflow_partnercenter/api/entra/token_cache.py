@@ -241,6 +241,8 @@ def _is_sound(section: Any) -> bool:
         for kind, entries in section["msal"].items():
             for entry in entries.values():
                 _age(kind, entry)
+                # Also of kinds that have no age, such as accounts.
+                entry.keys()
                 texts += [entry["secret"]] if kind in _AGES else []
         trial.deserialize(json.dumps(section["msal"]))
         for kind in _AGES:

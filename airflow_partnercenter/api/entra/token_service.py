@@ -16,8 +16,10 @@ from airflow_partnercenter.api.wire.network import Network, transport_error
 from airflow_partnercenter.api.wire.redaction import Redactor
 from airflow_partnercenter.api.wire.retrying import RetryPolicy
 from airflow_partnercenter.exceptions import TokenServiceError
+from airflow_partnercenter.one_line import one_line
 
 _OK = 200
+_LONGEST_REASON = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,8 @@ class TokenServiceHttp:
             trouble = body.get("error") in SERVICE_TROUBLE
             if trouble or response.status_code == 429 or response.status_code >= 500:
                 raise TokenServiceError(
-                    f"Microsoft Entra ID at {host} answered {response.status_code} {self._redactor(response.reason)}.",
+                    f"Microsoft Entra ID at {host} answered {response.status_code} "
+                    f"{one_line(self._redactor(response.reason), _LONGEST_REASON)}.",
                     retry_after_seconds=retry_after_seconds(response.headers),
                 )
             return response, body
@@ -115,5 +118,5 @@ def _without_unreadable_identity(body: dict[str, Any]) -> dict[str, Any]:
 def _is_encoded_object(encoded: list[str]) -> bool:
     try:
         return isinstance(json.loads(base64.urlsafe_b64decode(encoded[0] + "==")), dict)
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, RecursionError):
         return False

@@ -18,6 +18,7 @@ from airflow_partnercenter.api.pages.times import utc_microseconds
 from airflow_partnercenter.api.query import GUID
 from airflow_partnercenter.api.resources import Field, Kind, Resource
 from airflow_partnercenter.exceptions import ResponseFormatError
+from airflow_partnercenter.one_line import one_line
 from airflow_partnercenter.rows import ADDITIONAL_FIELDS, utc_time
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,9 @@ _TYPES = {
     Kind.PERCENT: pa.float64(),
     Kind.TIME: pa.timestamp("us", tz="UTC"),
 }
+#: Of unknown fields, in the log.
+_MOST_NAMES = 20
+_LONGEST_NAME = 60
 _EXPECTED = {
     Kind.TEXT: "text",
     Kind.COUNT: "a whole number",
@@ -120,7 +124,7 @@ class RowDecoder:
                 "%s has fields this version does not know, kept in %s: %s",
                 self._resource.name,
                 ADDITIONAL_FIELDS,
-                ", ".join(sorted(new)),
+                _names(new),
             )
         return pa.array([msgspec.json.encode(extra).decode() if extra else None for extra in extras], pa.string())
 
@@ -131,6 +135,12 @@ class RowDecoder:
             for name, value in record.items()
             if name not in self._known and (name not in self._aliases or record.get(self._aliases[name]) is not None)
         }
+
+
+def _names(new: set[str]) -> str:
+    """Return names for the log; the service, or whoever stands in for it, decides how many there are, and how long."""
+    told = [one_line(name, _LONGEST_NAME) for name in sorted(new)[:_MOST_NAMES]]
+    return ", ".join(told) + (f" and {len(new) - len(told):,} more" if len(new) > len(told) else "")
 
 
 class _UnexpectedValueError(Exception):

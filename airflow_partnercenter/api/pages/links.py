@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from airflow_partnercenter.exceptions import IncompleteResultError, ResponseFormatError
+from airflow_partnercenter.one_line import one_line
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _FORBIDDEN_HEADERS = {"authorization", "connection", "content-length", "cookie", "host", "transfer-encoding"}
@@ -48,7 +49,8 @@ class NextLink:
             raise ResponseFormatError("The next link of Partner Center's answer is not an address.") from None
         if not same:
             raise ResponseFormatError(
-                f"The next link of Partner Center's answer leads to {target.scheme}://{target.hostname}, not to "
+                f"The next link of Partner Center's answer leads to "
+                f"{one_line(f'{target.scheme}://{target.hostname}', 200)}, not to "
                 f"{base_url}; it was not followed, as the access token must not go there."
             )
         path = target.path

@@ -19,8 +19,12 @@ from airflow_partnercenter.api.pages.envelope import Page
 from airflow_partnercenter.api.reading.ledgers import DateLedger, KeyLedger
 from airflow_partnercenter.api.resources import Resource
 from airflow_partnercenter.exceptions import IncompleteResultError
+from airflow_partnercenter.one_line import one_line
 
 logger = logging.getLogger(__name__)
+
+#: Of a key, in messages.
+_LONGEST_VALUE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ class Proof:
 
     def _meet_repetition(self, rows: pa.RecordBatch, position: int) -> None:
         row = rows.slice(position, 1).to_pylist()[0]
-        key = ", ".join(f"{name}={row[name]!r}" for name in self._key)
+        key = ", ".join(f"{name}={one_line(repr(row[name]), _LONGEST_VALUE)}" for name in self._key)
         if self._doubts.repeated_keys:
             raise self.doubt(
                 f"the row with {key} came on two pages (if the service repeats it, max_parallel_requests=1 reads it)"

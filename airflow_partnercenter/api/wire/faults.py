@@ -21,9 +21,13 @@ from airflow_partnercenter.exceptions import (
     ServiceError,
     ThrottledError,
 )
+from airflow_partnercenter.one_line import one_line
 
 _BOM = b"\xef\xbb\xbf"
 _LONGEST_DESCRIPTION = 400
+#: Microsoft's have six digits at most.
+_LONGEST_CODE = 40
+_LONGEST_ID = 100
 #: Of a wait; thirty years are enough.
 _SECONDS = r"\d{1,9}(\.\d{1,9})?"
 
@@ -120,7 +124,7 @@ def parse_fault(body: bytes | bytearray) -> Fault:
     inner = content.get("error")
     content = inner if isinstance(inner, dict) else content
     text = content.get("description") or content.get("message") or content.get("error_description") or inner
-    return Fault(_scalar(content.get("code")), _shorten(_scalar(text)))
+    return Fault(one_line(_scalar(content.get("code")), _LONGEST_CODE), _shorten(_scalar(text)))
 
 
 def error_for(answer: Answer, *, correlation_id: str, app_only: bool) -> ApiError | ResponseFormatError:
@@ -130,9 +134,10 @@ def error_for(answer: Answer, *, correlation_id: str, app_only: bool) -> ApiErro
             f"Partner Center answered {answer.status} to {answer.method_path}; only 200 is documented."
         )
     fault = parse_fault(answer.body)
-    said = fault.description or answer.reason
+    reason = _shorten(answer.reason)
+    said = fault.description or reason
     # The MFA refusal of 2020 carries its code in the text, or even in the reason phrase.
-    code = fault.code or ("10001" if "(10001)" in said or "(10001)" in answer.reason else "")
+    code = fault.code or ("10001" if "(10001)" in said or "(10001)" in reason else "")
     refused_application = "application credentials" in said.lower() or "application-only" in said.lower()
     hint = _hint(answer, code, app_only=app_only, refused_application=refused_application)
     return _error_class(answer.status, code, refused_application=refused_application)(
@@ -140,7 +145,7 @@ def error_for(answer: Answer, *, correlation_id: str, app_only: bool) -> ApiErro
         status_code=answer.status,
         code=code or None,
         description=said or None,
-        request_id=answer.headers.get("MS-RequestId"),
+        request_id=one_line(answer.headers.get("MS-RequestId", ""), _LONGEST_ID) or None,
         correlation_id=correlation_id,
         retry_after_seconds=retry_after_seconds(answer.headers, said),
     )
@@ -156,7 +161,7 @@ def retry_after_seconds(headers: Mapping[str, str], text: str = "") -> float | N
         # By the service's own clock, if it says what that shows: the worker's may be ahead.
         now = _date(headers.get("Date", "")) or datetime.now(UTC)
         return max(0.0, (then - now).total_seconds())
-    said = re.search(r"try again in (\d+) seconds?", text, re.IGNORECASE)
+    said = re.search(r"try again in (\d{1,9}) seconds?", text, re.IGNORECASE)
     return float(said[1]) if said else None
 
 
@@ -215,5 +220,4 @@ def _scalar(value: Any) -> str:
 
 
 def _shorten(text: str) -> str:
-    text = " ".join(text.split()).rstrip(".")
-    return text if len(text) <= _LONGEST_DESCRIPTION else text[: _LONGEST_DESCRIPTION - 1] + "…"
+    return one_line(one_line(text).rstrip("."), _LONGEST_DESCRIPTION)

@@ -10,6 +10,7 @@ import requests
 from airflow_partnercenter.api.wire.deadlines import DeadlineAdapter
 from airflow_partnercenter.api.wire.redaction import Redactor
 from airflow_partnercenter.exceptions import ResponseFormatError, TransportError
+from airflow_partnercenter.one_line import one_line
 
 _CONNECT_SECONDS = 10.0
 _POOL_SIZE = 64
@@ -146,4 +147,4 @@ def _hide_secrets(causes: list[BaseException], redactor: Redactor) -> None:
 
 def _innermost(causes: list[BaseException]) -> str:
     last = causes[-1]
-    return f"{type(last).__name__}: {last}"[:200]
+    return one_line(f"{type(last).__name__}: {last}", 200)

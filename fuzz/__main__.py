@@ -1,0 +1,73 @@
+"""``python -m fuzz [--seconds N] [TARGET ...]``: fuzz the readers one after the other; exit status 1 if one broke."""
+
+import argparse
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from fuzz.targets import TARGETS
+
+FOLDER = Path("build/fuzz")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the run of one target ended.
+
+    :param executions: inputs fed.
+    :param edges: of the package's code that were reached, as libFuzzer counts them.
+    :param broke: whether an input broke a promise.
+    """
+
+    target: str
+    executions: int
+    edges: int
+    peak_megabytes: int
+    broke: bool
+
+
+def fuzz(target: str, seconds: int) -> Outcome:
+    """Fuzz one target, in a process of its own: a parser in C may take it down."""
+    command = [sys.executable, "-m", "fuzz.one_target", target, str(FOLDER), str(seconds)]
+    log = FOLDER / f"{target}.log"
+    with log.open("wb") as file:
+        ended = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)  # noqa: S603 - our own
+    text = log.read_text(errors="replace")
+    if ended.returncode:
+        print(f"{target} broke; {log} says how:\n{text[-3000:]}")
+    return Outcome(
+        target,
+        executions=_last(r"stat::number_of_executed_units:\s+(\d+)", text),
+        edges=_last(r"cov: (\d+)", text),
+        peak_megabytes=_last(r"stat::peak_rss_mb:\s+(\d+)", text),
+        broke=bool(ended.returncode),
+    )
+
+
+def _last(pattern: str, text: str) -> int:
+    found = re.findall(pattern, text)
+    return int(found[-1]) if found else 0
+
+
+def main() -> int:
+    """Fuzz, and print a line for each target."""
+    parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
+    parser.add_argument("targets", nargs="*", choices=[*TARGETS, []], metavar="TARGET", help=", ".join(TARGETS))
+    parser.add_argument("--seconds", type=int, default=60, help="for each target, default 60")
+    arguments = parser.parse_args()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    outcomes = []
+    print(f"{'target':14} {'inputs':>10} {'edges':>6} {'peak MB':>8}")
+    for target in arguments.targets or TARGETS:
+        outcomes.append(outcome := fuzz(target, arguments.seconds))
+        verdict = "BROKE" if outcome.broke else ""
+        print(
+            f"{target:14} {outcome.executions:10,} {outcome.edges:6,} {outcome.peak_megabytes:8,} {verdict}", flush=True
+        )
+    return int(any(outcome.broke for outcome in outcomes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
