@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system lint setup format bench bench-quick bench-tokens bench-stores bench-waiting \
+.PHONY: help demo ui test test-system lint setup format bench bench-quick bench-tokens bench-stores bench-waiting \
 	bench-scaling requirements clean
 
 # The first Python that is new enough; `make PYTHON=/path/to/python3.12 …` overrides it.
@@ -19,6 +19,9 @@ help: ## List the commands
 
 demo: .venv/demo.installed ## Run the report DAG on the emulator; print the licence table and the report's path
 	@$(BIN)/airflow-partnercenter demo --folder .demo
+
+ui: .venv/demo.installed ## Run Airflow's UI with the sample DAGs on the emulator until Ctrl-C; print its address
+	@$(BIN)/airflow-partnercenter ui --folder .ui $(if $(PORT),--port $(PORT))
 
 test: .venv/dev.installed build/node/azurite.installed ## Run the default test suite
 	$(BIN)/pytest
@@ -76,7 +79,7 @@ requirements: .venv/dev.installed ## Compile requirements/*.txt anew: names, ver
 	awk '/^uv==/ {uv = 1} uv {print} uv && !/\\$$/ {exit}' requirements/dev.txt >requirements/bootstrap.txt
 
 clean: ## Remove what the other commands made
-	rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .demo .ui build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 .venv/bin/uv:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
