@@ -7,7 +7,7 @@
 2. `write_report` reads all snapshots with pandas and writes one self-contained HTML page, with CSV files of the exact
    numbers beside it: seats sold, deployed and used per service, product and customer, what changed since the last
    snapshot and in 30 days, and which customers to act on. It returns the headline numbers.
-   The button *Report* on the task opens the page.
+   The task's log and its link *Report*, under *Details*, lead to the page if `lake` has a web address.
 3. `alert` runs only if a service or a customer lost more than `fall_percent` of its seats since the last snapshot: it
    warns in its log, and by e-mail if `alert_email` is set (Airflow's connection `smtp_default` then leads to the mail
    server). `choose_notifiers` in this file is the place for a chat, or for any other notifier of Airflow's.
@@ -86,8 +86,8 @@ with DAG(
             description="A customer of three seats loses a third of them with one: smaller falls raise no alert.",
         ),
         "alert_email": Param(
-            "",
-            type="string",
+            None,
+            type=["null", "string"],  # Airflow's form takes nothing for a text that may be null, and for no other
             title="Send the alert to",
             description="An e-mail address; needs the connection smtp_default. Empty: the alert is in the log only.",
         ),
@@ -135,10 +135,12 @@ with DAG(
         falls = find_falls(
             report, more_than_percent=params["fall_percent"], at_least_seats=params["fall_seats"], since="previous"
         )
+        web_address = file_web_address(uri)
+        logging.getLogger("airflow.task").info("The report: %s", web_address or uri)
         # The first ones only: XCom is no place for ten thousand customers, and the CSV files have them all.
         return {
             "uri": uri,
-            "web_address": file_web_address(uri),
+            "web_address": web_address,
             **report.summary(),
             "fall_count": len(falls),
             "falls": describe_falls(falls.head(20)),

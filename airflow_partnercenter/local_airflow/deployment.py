@@ -47,6 +47,15 @@ class LocalAirflow:
     ) -> None:
         self.stop()
 
+    @contextmanager
+    def stopping_on_failure(self) -> Iterator[None]:
+        """For what happens on the way into a ``with`` block, whose end does not follow if that fails."""
+        try:
+            yield
+        except BaseException:
+            self.stop()
+            raise
+
     def stop(self) -> None:
         """End all components."""
         stop(self.components)
@@ -108,7 +117,7 @@ class LocalAirflow:
         health = self._asked("/monitor/health")
         return {name for name, part in health.items() if part and part.get("status") == "healthy"} >= _HEALTHY
 
-    def wait_until(self, ready: Callable[[], bool], what: str, seconds: float = 90) -> None:
+    def wait_until(self, ready: Callable[[], bool], what: str, seconds: float = 180) -> None:
         """Look several times a second until something holds.
 
         :raises ComponentEndedError: a component has ended meanwhile.
@@ -140,7 +149,7 @@ class LocalAirflow:
         return component
 
     def _command(self, *arguments: str) -> list[str]:
-        return [str(Path(sys.executable).with_name("airflow")), *arguments]
+        return [sys.executable, "-P", "-m", "airflow", *arguments]
 
     def _asked(self, path: str) -> dict[str, Any]:
         """Return an answer of the API that needs no token, empty if there is none yet."""

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import psutil
 
-#: Airflow's components take about three seconds to say good-bye; tasks under way are told to stop meanwhile.
-STOP_SECONDS = 15
-# Ends with the process that started it, whatever happens to that one: then its pipe closes, `cat` ends, and all are
-# told to stop. (By descriptor 3, as a shell gives what it starts with & an empty standard input.)
-_TIED_TO_PARENT = 'exec 3<&0; (cat <&3 >/dev/null; kill -TERM -- -$$) & "$@" 3<&- </dev/null & wait $!'
+#: Airflow's components take three seconds, but for a scheduler whose tasks wait for those that have ended.
+STOP_SECONDS = 5
+# Ends with the process that started it, whatever happens to that one: then its pipe closes, `cat` ends, and the whole
+# group is told to stop, then made to. (By descriptor 3: what a shell starts with & has an empty standard input.)
+_TIED_TO_PARENT = (
+    'exec 3<&0; (cat <&3 >/dev/null; trap "" TERM; kill -TERM 0; sleep 5; kill -KILL 0) & '
+    '"$@" 3<&- </dev/null & wait $!'
+)
 
 
 class ComponentEndedError(Exception):
@@ -78,7 +81,8 @@ class Component:
                 os.kill(pid, number)
 
     def bury(self) -> None:
-        """Give back what belonged to an ended component."""
+        """Give back what belonged to an ended component, and end what waits beside it."""
+        self.signal(signal.SIGKILL)
         if self._process.stdin:
             self._process.stdin.close()
         self._process.wait()

@@ -123,8 +123,8 @@ def _has_all_dags(airflow: LocalAirflow) -> bool:
 def _explain(url: str, folder: Path, days: int, seconds: float) -> None:
     say(f"Ready after {seconds:.0f} s, without a login, for this machine only:\n\n    {url}\n")
     print(f"""What to click first:
-  1. Licence report (on the left): seats sold and deployed, over {days} days
-  2. Dags > partner_center_licenses_report > Trigger: today's snapshot comes in; then its task write_report > Report
+  1. Report (on the left): seats sold and deployed, over {days} days
+  2. Dags > partner_center_licenses_report > Trigger: today's snapshot comes in; the log of write_report has the report
   3. Admin > Connections > {_CONN_ID} > Test: signs in at the local Partner Center
 
 For a connection of your own, take the fields from {folder / "connection.json"}

@@ -19,9 +19,19 @@ def _files() -> FastAPI:
     return app
 
 
+def _icon(colour: str) -> str:
+    """Return three bars, as an address that holds them."""
+    return (
+        "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='20' height='20' fill='none' "
+        f"stroke='{colour}' stroke-width='2' stroke-linecap='round'><path d='M4 17v-5M10 17V4M16 17V9'/></svg>"
+    )
+
+
 _APP = {"app": _files(), "url_prefix": "/lake", "name": "Partner Center lake"}
 _REPORT = {
-    "name": "Licence report",
+    "name": "Report",
+    "icon": _icon("%231e293b"),
+    "icon_dark_mode": _icon("%23e2e8f0"),
     "href": "/lake/licenses_report.html",
     "url_route": "licence-report",
     "destination": "nav",
