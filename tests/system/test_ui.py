@@ -127,15 +127,18 @@ def page(ui: RunningUi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
         yield page
 
 
-def take_picture(page: Page, name: str) -> None:
-    """Keep what the browser shows, if pictures are asked for."""
+def take_picture(page: Page, name: str, *, above: Any = None) -> None:
+    """Keep what the browser shows, if pictures are asked for; ``above`` is where it would cut something in two."""
     page.evaluate("document.activeElement.blur()")
     page.wait_for_timeout(1500 if os.environ.get("UI_PICTURES") else 0)  # until nothing moves any more
     shown = page.inner_text("body")
     assert not re.search(r"\b(nav|common|components|admin|dag)[.:][a-z]+[A-Z.]", shown), "keys instead of texts"
     assert page.locator("[data-scope=toast][data-part=root]").count() == 0
     if folder := os.environ.get("UI_PICTURES"):
-        page.screenshot(path=Path(folder) / f"{name}.png")
+        box = above and above.bounding_box()
+        whole = page.viewport_size or {}
+        clip = {"x": 0, "y": 0, "width": whole["width"], "height": box["y"] - 8 if box else whole["height"]}
+        page.screenshot(path=Path(folder) / f"{name}.png", clip=clip)
 
 
 def test_it_prints_where_it_is_and_brings_history_and_connection(ui: RunningUi) -> None:
@@ -171,7 +174,7 @@ def test_person_adds_a_connection_runs_the_report_and_opens_it(ui: RunningUi, pa
     dialog = open_form(page)
     fill_in(dialog, "my_own", json.loads((ui.folder / "connection.json").read_text()))
     dialog.get_by_text("Connection Type").first.scroll_into_view_if_needed()
-    take_picture(page, "connection-form")
+    take_picture(page, "connection-form", above=dialog.locator("[name=element_certificate]"))
     save(dialog)
     press_test(page, "my_own", f"Signed in to tenant {Emulator.tenant_id} (app_user)")
 
@@ -193,7 +196,7 @@ def test_person_adds_a_connection_runs_the_report_and_opens_it(ui: RunningUi, pa
     newest = list(read_snapshots((ui.folder / "lake" / "licenses_deployment").as_uri()).values())[-1]
     assert f"{newest['licenses_sold'].sum():,}" in page.inner_text("body")
     assert page.get_by_role("img", name="Seats sold and deployed").count() == 2
-    take_picture(page, "report")
+    take_picture(page, "report", above=page.get_by_text("Seats per service"))
 
 
 @needs_chromium
