@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo ui test test-system lint setup format bench bench-quick bench-tokens bench-stores bench-waiting \
-	bench-scaling requirements clean
+	bench-scaling pictures requirements clean
 
 # The first Python that is new enough; `make PYTHON=/path/to/python3.12 …` overrides it.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -60,6 +60,9 @@ bench-waiting: .venv/dev.installed ## Measure what a thousand waiting sensors co
 bench-scaling: .venv/system.installed ## Measure the fan-out over customers on Celery (about 15 minutes)
 	@$(SERVERS)
 	@$(BIN)/python -m benchmarks.scaling
+
+pictures: .venv/dev.installed ## Take the pictures of docs/images anew, from the real UI in Chromium (about two minutes)
+	UI_PICTURES="$(CURDIR)/docs/images" REQUIRE_CHROMIUM=1 $(BIN)/pytest tests/system/test_ui.py -k "person or menu"
 
 requirements: .venv/dev.installed ## Compile requirements/*.txt anew: names, versions and hashes, no index
 	$(UV) pip compile pyproject.toml --group dev --extra emulator --extra reports --universal --generate-hashes --upgrade \
