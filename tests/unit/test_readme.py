@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -42,18 +43,7 @@ def hook(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> PartnerCenterHo
 
 def test_no_block_is_left_out() -> None:
     """A block added to the README needs a test here."""
-    assert sorted(name for name, _ in BLOCKS) == [
-        "json",
-        "python",
-        "python",
-        "python",
-        "sh",
-        "sh",
-        "sh",
-        "sh",
-        "sh",
-        "text",
-    ]
+    assert Counter(name for name, _ in BLOCKS) == {"json": 1, "python": 3, "sh": 5, "text": 1}
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/connection.md"])

@@ -70,6 +70,7 @@ def test_any_free_port_is_taken_where_the_usual_one_is_not_free(monkeypatch: pyt
         assert choose_port(None) not in (0, server.getsockname()[1])
 
 
+@pytest.mark.airflow(">=3.0")
 def test_what_cannot_work_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
