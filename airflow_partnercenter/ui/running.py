@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_partnercenter.exceptions import ConfigurationError
+from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError
 from airflow_partnercenter.get_provider_info import HTTPS_PORT, port_is_needed_for_test
 from airflow_partnercenter.local_airflow import ComponentEndedError, LocalAirflow, sample_dags
 from airflow_partnercenter.private_files import replace_private
@@ -42,7 +42,7 @@ def run_ui(folder: Path, *, port: int | None = None, days: int = 60) -> int:
         return 0
     except ComponentEndedError as error:
         print(f"\n{error}; so all of it was stopped. The end of {error.log}:\n\n{error.log_end}", file=sys.stderr)
-    except (ConfigurationError, ImportError, OSError) as error:
+    except (PartnerCenterError, ImportError, OSError) as error:
         print(f"Airflow's UI cannot run: {error}", file=sys.stderr)
     return 1
 
