@@ -23,7 +23,7 @@ class AirflowServer(LocalAirflow):
             with self.migrating():
                 pass
             self.start("api-server")
-            self.wait_until(self.answers, "the API server answers", 60)
+            self.wait_until(self.answers, "the API server answers")
         return self
 
     def log(self) -> str:
