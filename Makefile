@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help ci demo test test-system test-package lint setup format surface package release audit fuzz bench \
-	bench-quick bench-tokens bench-stores bench-waiting bench-scaling requirements clean
+.PHONY: help ci demo ui test test-system test-package lint setup format surface package release audit fuzz bench \
+	bench-quick bench-tokens bench-stores bench-waiting bench-scaling pictures requirements clean
 
 # The first Python that is new enough; `make PYTHON=/path/to/python3.12 …` overrides it.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -19,6 +19,9 @@ help: ## List the commands
 
 demo: .venv/demo.installed ## Run the report DAG on the emulator; print the licence table and the report's path
 	@$(BIN)/airflow-partnercenter demo --folder .demo
+
+ui: .venv/demo.installed ## Run Airflow's UI with the sample DAGs on the emulator until Ctrl-C; print its address
+	@$(BIN)/airflow-partnercenter ui --folder .ui $(if $(PORT),--port $(PORT))
 
 test: .venv/dev.installed build/node/azurite.installed ## Run the default test suite, a file in each of up to four processes
 	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
@@ -92,6 +95,9 @@ FUZZ_SECONDS ?= 60
 fuzz: build/fuzz/env/installed ## Fuzz what reads answers and connections, FUZZ_SECONDS (60) each; a finding fails
 	build/fuzz/env/bin/python -m fuzz --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
+pictures: .venv/dev.installed ## Take the pictures of docs/images anew, from the real UI in Chromium (about two minutes)
+	UI_PICTURES="$(CURDIR)/docs/images" REQUIRE_CHROMIUM=1 $(BIN)/pytest tests/system/test_ui.py -k "person or menu"
+
 requirements: .venv/dev.installed ## Compile requirements/*.txt anew: names, versions and hashes, no index
 	$(UV) pip compile pyproject.toml --group dev --extra emulator --extra reports --universal --generate-hashes --upgrade \
 		--no-header --no-annotate --output-file requirements/dev.txt
@@ -110,7 +116,7 @@ requirements: .venv/dev.installed ## Compile requirements/*.txt anew: names, ver
 	awk '/^uv==/ {uv = 1} uv {print} uv && !/\\$$/ {exit}' requirements/dev.txt >requirements/bootstrap.txt
 
 clean: ## Remove what the other commands made
-	rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .demo .ui build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 .venv/bin/uv:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found. Name one: make PYTHON=/path/to/python3.12"; exit 1; }

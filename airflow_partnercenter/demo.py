@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import airflow_partnercenter
-from airflow_partnercenter.progress import progress
+from airflow_partnercenter.local_airflow.settings import airflow_settings, sample_dags
+from airflow_partnercenter.progress import progress, say
 
 _DAG_ID = "partner_center_licenses_report"
 #: Tasks that only the last days need, by how many: the report shows the older resources' percents of two dates.
@@ -35,15 +35,15 @@ def run_demo(folder: Path, *, days: int = 30) -> int:
     _empty(lake)
     log.unlink(missing_ok=True)
     today = datetime.now(UTC).date()
-    _say("Starting the local Partner Center (a made-up partner; TLS and sign-in included)")
+    say("Starting the local Partner Center (a made-up partner; TLS and sign-in included)")
     with Emulator(today=today) as emulator:
         print(f"    {emulator.base_url}, trusted through {emulator.ca_bundle}")
         _set_environment(folder, json.dumps(emulator.connection()))
         try:
-            _say("Preparing Airflow (SQLite)")
+            say("Preparing Airflow (SQLite)")
             with _output_to(log):
                 _airflow("db", "migrate")
-            _say(f"Running DAG {_DAG_ID} in Airflow, once for each of the last {days} days")
+            say(f"Running DAG {_DAG_ID} in Airflow, once for each of the last {days} days")
             with progress(days) as advance:
                 for age in reversed(range(days)):
                     day = emulator.today = today - timedelta(days=age)
@@ -54,29 +54,18 @@ def run_demo(folder: Path, *, days: int = 30) -> int:
             print(f"\nThe demo failed: {error}\nAirflow's own words are in {log}", file=sys.stderr)
             return 1
     _show(lake)
-    _say(f"Done in {time.monotonic() - began:.0f} s. Open the report in a browser:")
+    say(f"Done in {time.monotonic() - began:.0f} s. Open the report in a browser:")
     print(f"    {lake / 'licenses_report.html'}")
     return 0
 
 
 def _set_environment(folder: Path, connection: str) -> None:
     """Set Airflow up before its first import, which reads all this once."""
-    os.environ |= {
-        "AIRFLOW_HOME": str(folder / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(_sample_dags()),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder / 'airflow' / 'airflow.db'}",
+    os.environ |= airflow_settings(folder / "airflow", sample_dags()) | {
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
         "AIRFLOW_CONN_PARTNER_CENTER_DEFAULT": connection,
     }
     warnings.simplefilter("ignore")
-
-
-def _sample_dags() -> Path:
-    """Return the folder of the sample DAGs: inside an installed package, beside it in a checkout."""
-    package = Path(airflow_partnercenter.__file__).parent
-    installed = package / "example_dags"
-    return installed if installed.is_dir() else package.parent / "dags"
 
 
 def _run_dag(day: date, lake: str, *, days_left: int) -> None:
@@ -122,7 +111,7 @@ def _show(lake: Path) -> None:
 
     snapshots = read_snapshots(f"file://{lake}/licenses_deployment")
     partner = read_snapshots(f"file://{lake}/partner_licenses_deployment")
-    _say(f"{len(snapshots)} snapshots in {lake / 'licenses_deployment'}, one Parquet file per processed date")
+    say(f"{len(snapshots)} snapshots in {lake / 'licenses_deployment'}, one Parquet file per processed date")
     print(f"\n{build_license_report(snapshots, partner).to_text()}\n")
 
 
@@ -131,7 +120,3 @@ def _empty(lake: Path) -> None:
     for pattern in ("*/*.parquet", "licenses_report.html", "licenses_report_*.csv"):
         for file in lake.glob(pattern):
             file.unlink()
-
-
-def _say(sentence: str) -> None:
-    print(f"==> {sentence}", flush=True)

@@ -75,7 +75,7 @@ def get_provider_info() -> dict[str, Any]:
         "cli": ["airflow_partnercenter.cli.airflow_commands.get_partner_center_commands"],
         "extra-links": [
             f"airflow_partnercenter.links.partner_center.{link}"
-            for link in ("FileLink", "ResourceDocumentationLink", "PartnerCenterLink")
+            for link in ("FileLink", "ReportLink", "ResourceDocumentationLink", "PartnerCenterLink")
         ],
         # Airflow 3 reads the first, Airflow 2 the second.
         "asset-uris": [_asset_scheme()],
@@ -93,7 +93,17 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "integer",
                         "example": "10000000",
                         "default": str(MAX_XCOM_BYTES),
-                    }
+                    },
+                    "file_web_addresses": {
+                        "description": (
+                            "Where people find the files of a folder in a browser, as a JSON object. Links of tasks "
+                            "lead there; by default to the console of the file's cloud, and nowhere for local files."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": '{"s3://bucket/partner_center": "https://reports.example"}',
+                        "default": "",
+                    },
                 },
             }
         },

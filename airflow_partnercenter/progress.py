@@ -1,9 +1,14 @@
-"""How far a long command is: a bar on a terminal, a line at the beginning and the end elsewhere."""
+"""How far a long command is: its steps; a bar on a terminal, a line at the beginning and the end elsewhere."""
 
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+
+def say(sentence: str) -> None:
+    """Tell the next step."""
+    print(f"==> {sentence}", flush=True)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ snapshot is named for the newest day in it and may hold an older day of another 
 days apart: a file of a day that young may lack a service, and stays as it is. The daily snapshots have what follows.
 """
 
+import os
 from datetime import UTC, date, datetime, timedelta
 
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Param, conf, task
@@ -17,8 +18,12 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Param
 from airflow_partnercenter.hooks.partner_center import failing_fast
 from airflow_partnercenter.operators.partner_center import PartnerCenterLicensesToObjectStorageOperator
 
+#: The lake of runs that name none: set this variable where all of Airflow's processes see it, or write yours here.
+LAKE = os.environ.get("PARTNER_CENTER_LAKE", "file:///tmp/partner_center")
+
 with DAG(
     "partner_center_backfill",
+    description="Fetch the licence data of past days, a file for each; goes on where it ended",
     schedule=None,
     start_date=datetime(2026, 1, 1),
     max_active_runs=1,
@@ -29,7 +34,7 @@ with DAG(
         "from": Param(type="string", format="date", title="First day", description="Processed date, YYYY-MM-DD, UTC."),
         "to": Param(type="string", format="date", title="Last day", description="Today at the latest; it is included."),
         "lake": Param(
-            "file:///tmp/partner_center",
+            LAKE,
             type="string",
             title="Folder of the snapshots",
             description="An ObjectStoragePath URI, such as s3://connection@bucket/partner_center.",

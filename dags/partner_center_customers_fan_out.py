@@ -13,12 +13,16 @@ pool keep a partner under its limit.
 """
 
 import json
+import os
 from datetime import datetime
 
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Param, conf, task
 
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook, failing_fast
 from airflow_partnercenter.operators.partner_center import PartnerCenterLicensesToObjectStorageOperator
+
+#: The lake of runs that name none: set this variable where all of Airflow's processes see it, or write yours here.
+LAKE = os.environ.get("PARTNER_CENTER_LAKE", "file:///tmp/partner_center")
 
 
 def read_plan(folder: str) -> list[dict]:
@@ -77,6 +81,7 @@ def list_left_out(files):
 
 with DAG(
     "partner_center_customers_fan_out",
+    description="Read each customer's licences on many workers; list the seats that each could still activate",
     schedule=None,
     start_date=datetime(2026, 1, 1),
     max_active_runs=1,
@@ -85,7 +90,7 @@ with DAG(
     tags=["partner_center"],
     params={
         "lake": Param(
-            "file:///tmp/partner_center",
+            LAKE,
             type="string",
             title="Folder of the files and of the report",
             description="An ObjectStoragePath URI that all workers reach, such as s3://connection@bucket/partner_center.",

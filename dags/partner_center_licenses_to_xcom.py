@@ -26,5 +26,6 @@ with DAG("partner_center_licenses_to_xcom", schedule="@daily", start_date=dateti
     licenses_sold_per_service(licenses.output)
 # --8<-- [end:readme]
 
+dag.description = "Sum up the seats sold per service, in twelve lines"
 dag.doc_md = __doc__
 dag.tags = type(dag.tags)(["partner_center"])  # a list in Airflow 2, a set in Airflow 3

@@ -9,11 +9,15 @@ Needs Airflow 3. On Airflow 2 there is no such DAG: schedule one by time, and be
 `PartnerCenterLicensesSensor`.
 """
 
+import os
 from datetime import datetime
 
 from airflow.providers.common.compat.sdk import DAG, Asset, Param, task
 
 from airflow_partnercenter.operators.partner_center import PartnerCenterLicensesToObjectStorageOperator
+
+#: The lake of runs that name none: set this variable where all of Airflow's processes see it, or write yours here.
+LAKE = os.environ.get("PARTNER_CENTER_LAKE", "file:///tmp/partner_center")
 
 try:
     from airflow.sdk import AssetWatcher
@@ -37,6 +41,7 @@ if AssetWatcher is not None:
 
     with DAG(
         "partner_center_on_new_data",
+        description="Store the licence data as soon as Partner Center has processed new ones",
         schedule=[licenses],
         start_date=datetime(2026, 1, 1),
         catchup=False,
@@ -45,7 +50,7 @@ if AssetWatcher is not None:
         tags=["partner_center"],
         params={
             "lake": Param(
-                "file:///tmp/partner_center",
+                LAKE,
                 type="string",
                 title="Folder of the files",
                 description="An ObjectStoragePath URI, such as s3://connection@bucket/partner_center.",

@@ -13,6 +13,7 @@ LICENSES_DEPLOYMENT = Asset("partner_center_licenses_deployment")
 
 with DAG(
     "partner_center_on_new_snapshot",
+    description="List the customers with the most unused seats, whenever a snapshot was stored",
     schedule=[LICENSES_DEPLOYMENT],
     start_date=datetime(2026, 1, 1),
     catchup=False,

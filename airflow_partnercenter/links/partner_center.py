@@ -33,6 +33,23 @@ class FileLink(BaseOperatorLink):
         return XCom.get_value(ti_key=ti_key, key=FILE_ADDRESS_KEY) or ""
 
 
+class ReportLink(BaseOperatorLink):
+    """The report that a task has written: ``web_address`` in what the task returns.
+
+    For tasks of your own: ``task.operator_extra_links = [ReportLink()]``; where a task is made by a decorator, it is
+    ``my_function().operator``. :func:`airflow_partnercenter.storage.file_web_address` gives the address of a file.
+    """
+
+    name = "Report"
+
+    def get_link(self, operator: Any, *, ti_key: "TaskInstanceKey") -> str:
+        """Return the address that the task returned, or empty text."""
+        from airflow.providers.common.compat.sdk import XCom
+
+        returned = XCom.get_value(ti_key=ti_key, key="return_value")
+        return (isinstance(returned, dict) and returned.get("web_address")) or ""
+
+
 class ResourceDocumentationLink(BaseOperatorLink):
     """Microsoft's documentation of the resource."""
 

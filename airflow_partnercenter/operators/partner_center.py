@@ -17,7 +17,14 @@ from airflow_partnercenter.links.partner_center import FILE_ADDRESS_KEY, FileLin
 from airflow_partnercenter.locations import FileLocation
 from airflow_partnercenter.operators.base import PartnerCenterLicensesOperator
 from airflow_partnercenter.operators.xcom_size import byte_count, configured_limit, fitting
-from airflow_partnercenter.storage import PROCESSED_DATE, Destination, SpooledFile, filesystem_of, open_path
+from airflow_partnercenter.storage import (
+    PROCESSED_DATE,
+    Destination,
+    SpooledFile,
+    file_web_address,
+    filesystem_of,
+    open_path,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperatorLink, Context, ObjectStoragePath
@@ -212,7 +219,7 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
             filesystem = filesystem_of(path)
             if self._lineage:
                 self._lineage.note_file(described, filesystem)
-            self._leave_link(context, location.web_address(filesystem))
+            self._leave_link(context, file_web_address(described["uri"], filesystem))
         except Exception as error:  # whatever a store's library or Airflow's server raises
             logger.warning(
                 "%s is written, but not in links or lineage: %s: %s", described["uri"], type(error).__name__, error

@@ -8,11 +8,13 @@ from airflow_partnercenter.storage.destinations import PROCESSED_DATE, Destinati
 from airflow_partnercenter.storage.paths import filesystem_of, open_path
 from airflow_partnercenter.storage.snapshots import read_snapshots
 from airflow_partnercenter.storage.spool import SpooledFile, write_whole
+from airflow_partnercenter.storage.web_addresses import file_web_address
 
 __all__ = [
     "PROCESSED_DATE",
     "Destination",
     "SpooledFile",
+    "file_web_address",
     "filesystem_of",
     "open_path",
     "read_snapshots",

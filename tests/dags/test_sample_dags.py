@@ -69,6 +69,46 @@ def test_dags_import_without_errors(dag_bag: Any) -> None:
     assert set(dag_bag.dags) == DAG_IDS
 
 
+def test_dags_explain_themselves_in_the_ui(dag_bag: Any) -> None:
+    """Each has a sentence in the list, a page of its own, a tag, and for each parameter a title and a help text."""
+    for dag in dag_bag.dags.values():
+        assert 30 < len(dag.description) < 100, dag.dag_id
+        assert dag.doc_md.startswith("### "), dag.dag_id
+        assert len(dag.doc_md) > 200, dag.dag_id
+        assert set(dag.tags) == {"partner_center"}
+        for name in dag.params:
+            param = dag.params.get_param(name)
+            assert len(param.schema["title"]) < 60, (dag.dag_id, name)
+            assert len(param.description) > 20, (dag.dag_id, name)
+
+
+def test_forms_start_a_run_as_they_are(dag_bag: Any) -> None:
+    """Airflow's form takes a text that may be empty for one that is missing, unless it may be null: no such default.
+
+    Only the backfill asks for something: its days.
+    """
+    asked = {}
+    for dag in dag_bag.dags.values():
+        for name in dag.params:
+            param = dag.params.get_param(name)
+            optional = "null" in param.schema["type"]
+            if (not optional and not param.has_value) or (not optional and param.value in ("", None)):
+                asked.setdefault(dag.dag_id, []).append(name)
+    assert asked == {"partner_center_backfill": ["from", "to"]}
+
+
+def test_lake_of_the_environment_is_the_default_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One variable leads all sample DAGs elsewhere; without it they say where they write."""
+    import runpy
+
+    for lake in ("s3://conn@bucket/lake", None):
+        monkeypatch.delenv("PARTNER_CENTER_LAKE", raising=False)
+        if lake:
+            monkeypatch.setenv("PARTNER_CENTER_LAKE", lake)
+        found = [runpy.run_path(str(file)).get("LAKE") for file in sorted(SAMPLE_DAGS.glob("*.py"))]
+        assert [each for each in found if each] == [lake or "file:///tmp/partner_center"] * 4
+
+
 def test_rows_reach_the_summary_task_through_xcom(dag_bag: Any, emulator: Emulator) -> None:
     """The twelve-line DAG returns the rows of the documented request and sums the seats."""
     dag_run = run(dag_bag, "partner_center_licenses_to_xcom")
@@ -558,10 +598,89 @@ def test_names_in_the_alert_are_neither_templates_nor_markup(dag_bag: Any) -> No
 
     class Task:
         def xcom_pull(self, task_ids: str) -> dict[str, Any]:
-            return {"falls": ["{{ conn.partner_center_default.password }} <script>"], "uri": "s3://a@b/c?<"}
+            fall = "{{ conn.partner_center_default.password }} <script>"
+            return {"falls": [fall], "uri": "s3://a@b/c?<", "web_address": None}
 
     names = runpy.run_path(str(SAMPLE_DAGS / "partner_center_licenses_report.py"))
-    mail = SmtpNotifier(to="owner@partner.example", html_content=names["ALERT"])
+    mail = SmtpNotifier(to="owner@partner.example", html_content=names["ALERT_HTML"])
     mail.render_template_fields({"ti": Task()})  # type: ignore[typeddict-item]
     assert "<li>{{ conn.partner_center_default.password }} &lt;script&gt;</li>" in mail.html_content
     assert "s3://a@b/c?&lt;" in mail.html_content
+
+
+# A provider's notifier as its users know it: template fields, and no more than a text that goes somewhere.
+CHAT = """
+from pathlib import Path
+from airflow.providers.common.compat.notifier import BaseNotifier
+
+class ChatNotifier(BaseNotifier):
+    template_fields = ("text",)
+
+    def __init__(self, slack_webhook_conn_id, text):
+        super().__init__()
+        self.text = text
+
+    def notify(self, context):
+        Path({file!r}).write_text(self.text)
+"""
+
+
+def test_chat_is_told_where_the_commented_lines_are_taken(
+    dag_bag: Any, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy of the DAG with the two lines for Slack, and another notifier in its place: it is given the whole text."""
+    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "chat_for_test.py").write_text(CHAT.format(file=str(tmp_path / "told")))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    text = (SAMPLE_DAGS / "partner_center_licenses_report.py").read_text()
+    for commented in ("from airflow.providers.slack", "notifiers.append(SlackWebhookNotifier("):
+        assert text.count(f"    # {commented}") == 1
+        text = text.replace(f"    # {commented}", f"    {commented}")
+    for slack, ours in (
+        ("airflow.providers.slack.notifications.slack_webhook", "chat_for_test"),
+        ("SlackWebhookNotifier", "ChatNotifier"),
+        ('"partner_center_licenses_report",\n', '"report_with_chat",\n'),
+    ):
+        assert slack in text
+        text = text.replace(slack, ours)
+    (tmp_path / "copy" / "report_with_chat.py").write_text(text)
+    bag = DagBag(dag_folder=str(tmp_path / "copy"))
+    assert bag.import_errors == {}
+    sync_bag_to_db(bag, "dags-folder", None)
+    addresses = {tmp_path.as_uri(): "https://reports.partner.example/licences"}
+    monkeypatch.setenv("AIRFLOW__PARTNER_CENTER__FILE_WEB_ADDRESSES", json.dumps(addresses))
+    conf = {"lake": (tmp_path / "lake").as_uri(), "fall_percent": 0, "fall_seats": 1}
+    emulator.today = date(2026, 11, 21)
+    run(bag, "report_with_chat", conf)
+    assert not (tmp_path / "told").exists()
+    emulator.today = TODAY
+
+    told = run(bag, "report_with_chat", conf)
+
+    assert states(told)["alert"] == "success"
+    falls = xcom(told, "write_report")["falls"]
+    assert len(falls) > 1
+    assert (tmp_path / "told").read_text().strip().splitlines() == [
+        f"Services and customers that lost seats: {len(falls)}",
+        *(f"- {fall}" for fall in falls),
+        "The report: https://reports.partner.example/licences/lake/licenses_report.html",
+    ]
+    assert xcom(told, "write_report")["web_address"].startswith("https://reports.partner.example/")
+
+
+def test_names_in_a_chat_are_no_commands_of_it() -> None:
+    """Slack would call everybody for a customer who is called <!channel>."""
+    import runpy
+
+    import jinja2
+
+    class Task:
+        def xcom_pull(self, task_ids: str) -> dict[str, Any]:
+            return {"falls": ["<!channel> {{ 1 }}"], "fall_count": 1, "uri": "s3://a/b", "web_address": None}
+
+    names = runpy.run_path(str(SAMPLE_DAGS / "partner_center_licenses_report.py"))
+    text = jinja2.Template(names["ALERT_TEXT"]).render(ti=Task())
+    assert "- (!channel) {{ 1 }}" in text
+    assert text.endswith("The report: s3://a/b")

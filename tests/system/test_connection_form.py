@@ -13,13 +13,14 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from airflow_partnercenter.connection.fields import CONNECTION_FIELDS, CONNECTION_NAME
+from airflow_partnercenter.connection.fields import CONNECTION_FIELDS
 from airflow_partnercenter.emulator import Emulator
 from airflow_partnercenter.get_provider_info import HTTPS_PORT, port_is_needed_for_test
 from tests.support.airflow_server import AirflowServer
 from tests.support.browsers import HttpBrowser
 from tests.support.certificates import CERTIFICATE_PEM, KEY_PEM
 from tests.support.chromium import browser_page, needs_chromium
+from tests.support.connection_form import fill_in, open_form, press_test, row_of, save, show_connections, unfold
 
 pytestmark = needs_chromium
 NEEDS_PORT = port_is_needed_for_test()
@@ -53,8 +54,7 @@ def page(airflow: AirflowServer, tmp_path_factory: pytest.TempPathFactory) -> It
 @pytest.fixture
 def connections(page: Page, airflow: AirflowServer) -> Page:
     """Show the list of connections."""
-    page.goto(f"{airflow.url}/connections")
-    page.get_by_role("button", name="Add Connection").wait_for()
+    show_connections(page, airflow.url)
     return page
 
 
@@ -70,34 +70,6 @@ def api(airflow: AirflowServer) -> Callable[..., Any]:
         return answer.json() if answer.content else None
 
     return ask
-
-
-def open_form(page: Page) -> Any:
-    """Open the form for a new connection, choose our type by its name, and unfold its fields."""
-    page.get_by_role("button", name="Add Connection").click()
-    dialog = page.get_by_role("dialog")
-    dialog.locator("input[role=combobox]").first.click(force=True)
-    page.keyboard.type(CONNECTION_NAME)
-    page.get_by_role("option", name=CONNECTION_NAME, exact=True).click()
-    unfold(dialog)
-    return dialog
-
-
-def unfold(dialog: Any) -> None:
-    """Show the fields of the connection's Extra."""
-    dialog.get_by_role("button", name="Extra Fields", exact=True).click()
-    dialog.locator("[name=element_tenant_id]").wait_for()
-
-
-def save(dialog: Any) -> None:
-    """Save, and wait until the dialog is gone."""
-    dialog.get_by_role("button", name="Save").click()
-    expect(dialog).to_be_hidden()
-
-
-def row_of(page: Page, conn_id: str) -> Any:
-    """Return the line of a connection in the list."""
-    return page.get_by_role("row").filter(has=page.get_by_text(conn_id, exact=True))
 
 
 def test_every_field_is_shown_with_label_help_and_the_right_widget(connections: Page) -> None:
@@ -153,17 +125,11 @@ def saved(connections: Page, partner: Emulator) -> Iterator[Callable[..., None]]
     """Return a function that fills in the form and saves it."""
 
     def save_new(conn_id: str, **extra: str) -> None:
-        dialog = open_form(connections)
-        dialog.get_by_role("button", name="Standard Fields").click()
         complete = partner.connection()
-        fields = {name: complete[name] for name in ("host", "login", "password")} | {"connection_id": conn_id}
         if NEEDS_PORT:
-            fields["port"] = str(HTTPS_PORT)
-        for name, value in fields.items():
-            dialog.locator(f"[name={name}]").fill(value)
-        unfold(dialog)
-        for name, value in (complete["extra"] | extra).items():
-            dialog.locator(f"[name=element_{name}]").fill(value)
+            complete["port"] = HTTPS_PORT
+        dialog = open_form(connections)
+        fill_in(dialog, conn_id, complete | {"extra": complete["extra"] | extra})
         save(dialog)
 
     return save_new
@@ -171,7 +137,7 @@ def saved(connections: Page, partner: Emulator) -> Iterator[Callable[..., None]]
 
 def stored(airflow: AirflowServer, conn_id: str) -> dict[str, Any]:
     """Return what the metadata database has, decrypted."""
-    (found,) = json.loads(airflow.airflow("connections", "get", conn_id, "--output", "json"))
+    (found,) = json.loads(airflow.run("connections", "get", conn_id, "--output", "json"))
     return found | {"extra": found["extra_dejson"]}
 
 
@@ -199,11 +165,9 @@ def test_editing_keeps_secrets_and_shows_none(
 def test_test_button_answers_in_our_words(connections: Page, saved: Callable[..., None], partner: Emulator) -> None:
     """Good credentials and bad ones: what a person reads is the hook's own sentence."""
     saved("works")
-    row_of(connections, "works").get_by_role("button", name="Test Connection").click()
-    expect(connections.get_by_text(f"Signed in to tenant {partner.tenant_id} (app_user)")).to_be_visible()
+    press_test(connections, "works", f"Signed in to tenant {partner.tenant_id} (app_user)")
     saved("fails", refresh_token=partner.REFRESH_TOKENS["expired"])
-    row_of(connections, "fails").get_by_role("button", name="Test Connection").click()
-    expect(connections.get_by_text("AADSTS700082): the refresh token has expired")).to_be_visible()
+    press_test(connections, "fails", "AADSTS700082): the refresh token has expired")
 
 
 def test_connection_written_by_login_passes_the_test_button(
@@ -230,8 +194,7 @@ def test_connection_written_by_login_passes_the_test_button(
             process.kill()
     assert stored(airflow, "signed_in")["port"] == (str(HTTPS_PORT) if NEEDS_PORT else None)
     connections.reload()
-    row_of(connections, "signed_in").get_by_role("button", name="Test Connection").click()
-    expect(connections.get_by_text(f"Signed in to tenant {partner.tenant_id} (app_user)")).to_be_visible()
+    press_test(connections, "signed_in", f"Signed in to tenant {partner.tenant_id} (app_user)")
 
 
 def test_port_that_the_test_button_wants_changes_nothing_else(api: Callable[..., Any], partner: Emulator) -> None:

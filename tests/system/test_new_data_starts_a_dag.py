@@ -50,8 +50,8 @@ def test_dag_starts_once_for_each_new_set_of_dates_whatever_is_killed(tmp_path: 
                 return {day for (value,) in values for day in re.findall(r"2026-\d\d-\d\d", value)}
 
             airflow.start("dag-processor")
-            airflow.start("scheduler", "--skip-serve-logs")
-            triggerer = airflow.start("triggerer", "--skip-serve-logs")
+            airflow.start("scheduler")
+            triggerer = airflow.start("triggerer")
             airflow.wait_for(lambda: days("moving") == days("resting") == ["2026-11-16"], "the first looks start runs")
             moving.today = date(2026, 11, 21)
             airflow.wait_for(lambda: days("moving") == ["2026-11-16", "2026-11-17"], "new dates start a run")
@@ -60,7 +60,7 @@ def test_dag_starts_once_for_each_new_set_of_dates_whatever_is_killed(tmp_path: 
             airflow.kill(triggerer)
             moving.today = date(2026, 11, 22)
             looks = len(resting.api_requests)
-            airflow.start("triggerer", "--skip-serve-logs")
+            airflow.start("triggerer")
             airflow.wait_for(lambda: len(days("moving")) == 3, "what moved meanwhile starts a run")
             airflow.wait_for(lambda: len(resting.api_requests) > looks + 6, "the next triggerer looks again")
             assert days("moving") == ["2026-11-16", "2026-11-17", "2026-11-18"]
