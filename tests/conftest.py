@@ -30,6 +30,7 @@ from airflow_partnercenter.api.entra.auth import AppUserCredentials  # noqa: E40
 from airflow_partnercenter.api.wire.network import Network  # noqa: E402
 from airflow_partnercenter.api.wire.retrying import RetryPolicy  # noqa: E402
 from airflow_partnercenter.emulator import Emulator  # noqa: E402
+from tests.support.airflow_dags import forget_secrets  # noqa: E402
 from tests.support.airflow_versions import skip_what_this_airflow_lacks  # noqa: E402
 from tests.support.emulators import EmulatorPool  # noqa: E402
 from tests.support.logs import LogRecords  # noqa: E402
@@ -168,8 +169,4 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(emulator.connection(**changes)))
 
     yield connect
-    # Airflow's masker compiles all secrets of the process into one pattern: with those of hundreds of tests, each new
-    # token would take a second.
-    from airflow.sdk._shared.secrets_masker import reset_secrets_masker
-
-    reset_secrets_masker()
+    forget_secrets()

@@ -1,7 +1,6 @@
 """The token cache in an Airflow Variable, through Airflow's own task runner and database."""
 
 import json
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 from airflow_partnercenter.operators.partner_center import PartnerCenterListLicensesOperator
 from airflow_partnercenter.sensors.partner_center import PartnerCenterLicensesSensor
 from airflow_partnercenter.token_caches import VariableStore, token_store
+from tests.support import airflow_dags
 
 NAME = "partner_center_token_cache"
 RESOURCE = "partner_licenses_deployment"
@@ -22,18 +22,10 @@ STORE = f"variable:{NAME}"
 @pytest.fixture(scope="module")
 def run() -> Callable[[DAG], Any]:
     """Return a function that lets Airflow run a DAG of this test."""
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
-    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-    from airflow.utils.db import initdb
-
-    initdb()
-    DagBundlesManager().sync_bundles_to_db()
 
     def run(dag: DAG) -> Any:
-        bag = DagBag(dag_folder=os.devnull)
-        bag.bag_dag(dag)
-        sync_bag_to_db(bag, "dags-folder", None)
-        return dag.test()
+        airflow_dags.registered([dag])
+        return airflow_dags.run(dag)
 
     return run
 

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from tests.support import airflow_dags
+
 SAMPLE_DAGS = Path(__file__).parents[2] / "dags"
 API = "/analytics/"
 TOKEN = "/oauth2/v2.0/token"
@@ -246,24 +248,18 @@ def run_dag(bag: Any, dag_id: str, lake: Path) -> str:
         "partner_center_on_new_data": in_lake,
         ON_NEW_SNAPSHOT: {},
     }
-    return str(bag.dags[dag_id].test(logical_date=None, run_conf=conf[dag_id]).state)
+    return str(airflow_dags.run(bag.dags[dag_id], conf[dag_id]).state)
 
 
 def register_dags() -> Any:
     """Return the sample DAGs, known to Airflow's database."""
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
-    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-    from airflow.utils.db import initdb
-
-    initdb()
-    DagBundlesManager().sync_bundles_to_db()
-    bag = DagBag(dag_folder=str(SAMPLE_DAGS))
+    bag = airflow_dags.registered(folder=SAMPLE_DAGS)
     assert not bag.import_errors, bag.import_errors
     for dag in bag.dags.values():
         for task in dag.tasks:
             # ``dag.test()`` would wait five minutes for each.
             task.retries = 0
-    sync_bag_to_db(bag, "dags-folder", None)
+    airflow_dags.register(bag)
     return bag
 
 
@@ -313,8 +309,6 @@ def show_variables() -> int:
 
 def main(folder: Path) -> None:
     """Run everything, and leave the secrets and the states of the runs in ``folder``."""
-    from airflow.sdk._shared.secrets_masker import reset_secrets_masker
-
     from airflow_partnercenter.api.wire.retrying import RetryPolicy
     from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 
@@ -328,8 +322,7 @@ def main(folder: Path) -> None:
                 states[f"{name} {dag_id}"] = run_dag(bag, dag_id, folder / "lake" / name)
             if name.startswith("success"):
                 show_objects()
-        # Airflow's masker tries all secrets of the process on each line: with those of all cases that takes minutes.
-        reset_secrets_masker()
+        airflow_dags.forget_secrets()
     # The one failure of the DAG that reads this file.
     (folder / "lake").rename(folder / "moved lake")
     states[f"file_is_gone {ON_NEW_SNAPSHOT}"] = run_dag(bag, ON_NEW_SNAPSHOT, folder / "lake")
