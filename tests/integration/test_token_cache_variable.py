@@ -13,6 +13,7 @@ from airflow_partnercenter.operators.partner_center import PartnerCenterListLice
 from airflow_partnercenter.sensors.partner_center import PartnerCenterLicensesSensor
 from airflow_partnercenter.token_caches import VariableStore, token_store
 from tests.support import airflow_dags
+from tests.support.airflow_variables import shown_variable
 
 NAME = "partner_center_token_cache"
 RESOURCE = "partner_licenses_deployment"
@@ -99,8 +100,6 @@ def test_triggers_share_the_token_of_the_variable(emulator: Emulator, connect: A
 
 def test_variable_is_encrypted_described_and_masked_in_the_ui(emulator: Emulator, connect: Any, run: Any) -> None:
     """Its name has a word by which Airflow masks it, in the API that the UI reads too."""
-    from airflow.api_fastapi.core_api.datamodels.variables import VariableResponse
-
     connect(emulator, token_cache=STORE)
     with DAG("masked") as dag:
         PartnerCenterListLicensesOperator(task_id="read", resource=RESOURCE)
@@ -108,7 +107,7 @@ def test_variable_is_encrypted_described_and_masked_in_the_ui(emulator: Emulator
     variable, text = _variable()
     assert variable.is_encrypted
     assert "Deleting it costs one sign-in" in variable.description
-    shown = VariableResponse.model_validate(variable, from_attributes=True).model_dump_json()
+    shown = shown_variable(variable)
     tokens = [entry["secret"] for entry in json.loads(text)["sign_ins"].popitem()[1]["msal"]["RefreshToken"].values()]
     assert "***" in shown
     assert not any(token[:40] in shown for token in tokens)
