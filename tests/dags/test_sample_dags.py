@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
 from airflow_partnercenter.emulator import Answer, Emulator
 from tests.support import airflow_dags
@@ -555,6 +555,6 @@ def test_names_in_the_alert_are_neither_templates_nor_markup(dag_bag: Any) -> No
 
     names = runpy.run_path(str(SAMPLE_DAGS / "partner_center_licenses_report.py"))
     mail = SmtpNotifier(to="owner@partner.example", html_content=names["ALERT"])
-    mail.render_template_fields({"ti": Task()})  # type: ignore[typeddict-item]
+    mail.render_template_fields({"ti": Task(), "dag": DAG("alerts")})  # type: ignore[typeddict-item]
     assert "<li>{{ conn.partner_center_default.password }} &lt;script&gt;</li>" in mail.html_content
     assert "s3://a@b/c?&lt;" in mail.html_content

@@ -23,6 +23,7 @@ STORE = f"variable:{NAME}"
 @pytest.fixture(scope="module")
 def run() -> Callable[[DAG], Any]:
     """Return a function that lets Airflow run a DAG of this test."""
+    airflow_dags.prepare_database()
 
     def run(dag: DAG) -> Any:
         airflow_dags.registered([dag])
