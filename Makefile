@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system lint setup format bench bench-quick bench-tokens bench-stores bench-waiting \
+.PHONY: help demo test test-compat test-compat-quick test-system lint setup format bench bench-quick bench-tokens bench-stores bench-waiting \
 	bench-scaling requirements clean
 
 # The first Python that is new enough; `make PYTHON=/path/to/python3.12 …` overrides it.
@@ -15,7 +15,7 @@ SERVERS = command -v redis-server >/dev/null && ls /usr/lib/postgresql/*/bin/ini
 	echo "PostgreSQL and Redis are needed: sudo apt-get install postgresql redis-server"; exit 1; }
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/demo.installed ## Run the report DAG on the emulator; print the licence table and the report's path
 	@$(BIN)/airflow-partnercenter demo --folder .demo
@@ -26,6 +26,12 @@ test: .venv/dev.installed build/node/azurite.installed ## Run the default test s
 test-system: .venv/system.installed ## Kill a worker, restart the service: a real Airflow on Celery (about four minutes)
 	@$(SERVERS)
 	$(BIN)/pytest -m cluster tests/system
+
+test-compat: .venv/dev.installed build/node/azurite.installed ## Run the suite from the wheel on each Airflow; VERSIONS="2.11.2 3.3.2" chooses
+	@$(BIN)/python -m tests.compatibility run $(VERSIONS)
+
+test-compat-quick: .venv/dev.installed build/node/azurite.installed ## The same, only what meets Airflow
+	@$(BIN)/python -m tests.compatibility run --quick $(VERSIONS)
 
 lint: .venv/dev.installed ## Check style, types and who may import whom
 	$(BIN)/ruff check .
@@ -73,6 +79,7 @@ requirements: .venv/dev.installed ## Compile requirements/*.txt anew: names, ver
 		--no-header --no-annotate --constraint requirements/dev.txt --output-file requirements/release.txt
 	$(UV) pip compile pyproject.toml --group fuzz --universal --generate-hashes \
 		--no-header --no-annotate --constraint requirements/dev.txt --output-file requirements/fuzz.txt
+	$(BIN)/python -m tests.compatibility compile
 	awk '/^uv==/ {uv = 1} uv {print} uv && !/\\$$/ {exit}' requirements/dev.txt >requirements/bootstrap.txt
 
 clean: ## Remove what the other commands made

@@ -5,6 +5,7 @@ from pathlib import Path
 from tests.compatibility.environments import Environment, our_requirements, tools_of_tests
 from tests.compatibility.uv import uv
 
+
 def compile_pins(environment: Environment) -> None:
     """Write ``requirements/compat/NAME.txt`` anew."""
     wanted = [*our_requirements(), *tools_of_tests(), f"apache-airflow=={environment.airflow}"]

@@ -57,7 +57,9 @@ def chosen(words: list[str]) -> list[Environment]:
     for word in words:
         if not any(word in (each.airflow, each.name) for each in ENVIRONMENTS):
             known = " ".join(each.name for each in ENVIRONMENTS)
-            raise SystemExit(f"{word} is no Airflow version of tests/compatibility/environments.toml; there are: {known}")
+            raise SystemExit(
+                f"{word} is no Airflow version of tests/compatibility/environments.toml; there are: {known}"
+            )
     return [each for each in ENVIRONMENTS if each.airflow in words or each.name in words]
 
 

@@ -61,6 +61,7 @@ def run(environment: Environment, *, quick: bool, options: list[str]) -> dict[st
         ).returncode
     result = _result(environment, report, code) | {
         "quick": quick,
+        "partial": bool(options),
         "seconds_to_install": round(installed - started),
         "seconds": round(time.monotonic() - installed),
     }
@@ -69,7 +70,9 @@ def run(environment: Environment, *, quick: bool, options: list[str]) -> dict[st
 
 
 def _variables(environment: Environment) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")}
+    kept = {
+        name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")
+    }
     return kept | {"PATH": f"{environment.executable.parent}{os.pathsep}{kept['PATH']}"}
 
 
@@ -141,8 +144,14 @@ def _check_that_the_wheel_is_tested(environment: Environment, tree: Path) -> Non
 def _package(environment: Environment, tree: Path) -> Path:
     """Return the folder that tests in ``tree`` import as ``airflow_partnercenter``."""
     ask = "import airflow_partnercenter; print(airflow_partnercenter.__file__)"
-    answer = subprocess.run([environment.executable, "-c", ask], cwd=tree, env=_variables(environment), text=True,
-                            stdout=subprocess.PIPE, check=True).stdout
+    answer = subprocess.run(
+        [environment.executable, "-c", ask],
+        cwd=tree,
+        env=_variables(environment),
+        text=True,
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
     return Path(answer.strip()).parent
 
 
@@ -152,7 +161,11 @@ def _result(environment: Environment, report: Path, code: int) -> dict[str, Any]
         for suite in ElementTree.parse(report).getroot().iter("testsuite"):
             counts = {name: count + int(suite.get(name, 0)) for name, count in counts.items()}
     failed = counts["failures"] + counts["errors"]
-    versions = dict(line.split("==") for line in uv("pip", "freeze", "--python", str(environment.executable)).splitlines() if "==" in line)
+    versions = dict(
+        line.split("==")
+        for line in uv("pip", "freeze", "--python", str(environment.executable)).splitlines()
+        if "==" in line
+    )
     return {
         "name": environment.name,
         "airflow": environment.airflow,
@@ -169,4 +182,6 @@ def _result(environment: Environment, report: Path, code: int) -> dict[str, Any]
 
 
 def _version(environment: Environment) -> str:
-    return subprocess.run([environment.executable, "-V"], text=True, stdout=subprocess.PIPE, check=True).stdout.split()[1]
+    return subprocess.run([environment.executable, "-V"], text=True, stdout=subprocess.PIPE, check=True).stdout.split()[
+        1
+    ]

@@ -3,31 +3,49 @@
 import json
 from typing import Any
 
-from tests.compatibility.environments import REPOSITORY, Environment
+from tests.compatibility.environments import ENVIRONMENTS, REPOSITORY, Environment
 
 RESULTS = REPOSITORY / "docs" / "compatibility.json"
 README = REPOSITORY / "README.md"
-_BEGIN, _END = "<!-- what was tested -->\n", "<!-- end of what was tested -->\n"
+BEGIN, END = "<!-- what was tested -->\n", "<!-- end of what was tested -->\n"
+
+
+def results() -> list[dict[str, Any]]:
+    """Return the committed results, in the order of the environments."""
+    found = {each["name"]: each for each in json.loads(RESULTS.read_text())} if RESULTS.exists() else {}
+    return [found[each.name] for each in ENVIRONMENTS if each.name in found]
 
 
 def record(environments: list[Environment]) -> None:
     """Take the last results of these environments into ``docs/compatibility.json``, and write README's table.
 
-    :raises SystemExit: a result is missing, is of a part of the suite, or has failures.
+    :raises SystemExit: one of them has failures, has not been run, or not all of it.
     """
-    results = {each["name"]: each for each in json.loads(RESULTS.read_text())} if RESULTS.exists() else {}
+    known = {each["name"]: each for each in results()}
     for environment in environments:
-        result = json.loads((environment.folder / "result.json").read_text())
-        if result["exit_code"] or result["quick"]:
-            raise SystemExit(f"{environment.name}: not a whole run without failures")
-        results[environment.name] = result
-    RESULTS.write_text(json.dumps([results[name] for name in sorted(results)], indent=2) + "\n")
-    before, _, rest = README.read_text().partition(_BEGIN)
-    after = rest.partition(_END)[2]
-    README.write_text(f"{before}{_BEGIN}\n{table(list(results.values()))}\n{_END}{after}")
+        file = environment.folder / "result.json"
+        result = json.loads(file.read_text()) if file.exists() else {"exit_code": None}
+        if result["exit_code"] != 0 or result["partial"]:
+            raise SystemExit(f"{environment.name}: no whole run without failures; see {file.with_name('pytest.log')}")
+        known[environment.name] = result
+    RESULTS.write_text(json.dumps(list(known.values()), indent=2) + "\n")
+    before, _, rest = README.read_text().partition(BEGIN)
+    README.write_text(f"{before}{BEGIN}\n{table(results())}\n{END}{rest.partition(END)[2]}")
 
 
-def table(results: list[dict[str, Any]]) -> str:
-    """Return the results as a table."""
-    rows = ["| Airflow | Python | packages of | passed | skipped |", "|---|---|---|---|---|"]
-    return "\n".join(rows)
+def table(found: list[dict[str, Any]]) -> str:
+    """Return results as a table: what was run, on packages of which day, and what came out."""
+    if not found:
+        return ""
+    rows = [
+        "| Airflow | Python | packages before | tests | passed | failed | skipped | on |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for each in found:
+        packages = each["packages_before"] + (", ours at their lowest" if each["lowest"] else "")
+        which = "those that meet Airflow" if each["quick"] else "all"
+        rows.append(
+            f"| {each['airflow']} | {each['python']} | {packages} | {which} | {each['passed']:,} | {each['failed']:,} | "
+            f"{each['skipped']:,} | {each['tested_on']} |"
+        )
+    return "\n".join(rows) + "\n"

@@ -92,7 +92,9 @@ def events(tmp_path_factory: pytest.TempPathFactory, lake: Path, namespace: list
             "AIRFLOW_CONN_PARTNER_CENTER_DEFAULT": json.dumps(emulator.connection()),
         }
         command = [sys.executable, "-W", "ignore", "-c", RUN, str(home / "dags")]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False, cwd=REPOSITORY)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=300, check=False, cwd=REPOSITORY
+        )
     assert log.exists(), done.stdout[-3000:] + done.stderr[-3000:]
     last = {}
     for line in log.read_text().splitlines():
