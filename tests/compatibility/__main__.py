@@ -1,7 +1,6 @@
 """The command behind `make test-compat`."""
 
 import argparse
-import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -26,7 +26,7 @@ def record(environments: list[Environment]) -> None:
         file = environment.folder / "result.json"
         result = json.loads(file.read_text()) if file.exists() else {"exit_code": None}
         if result["exit_code"] != 0 or result["partial"]:
-            raise SystemExit(f"{environment.name}: no whole run without failures; see {file.with_name('pytest.log')}")
+            raise SystemExit(f"{environment.name}: no whole run without failures; see its pytest.log")
         known[environment.name] = result
     RESULTS.write_text(json.dumps(list(known.values()), indent=2) + "\n")
     before, _, rest = README.read_text().partition(BEGIN)

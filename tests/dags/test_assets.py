@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, Asset, AssetAlias, task
 from airflow.utils.session import create_session
-from packaging.version import Version
 from sqlalchemy import delete, select
 
 from airflow_partnercenter.emulator import Emulator
@@ -26,7 +25,7 @@ except ImportError:  # Airflow 2
     from airflow.models.dataset import DatasetDagRunQueue as AssetDagRunQueue
     from airflow.models.dataset import DatasetEvent as AssetEvent
 
-HAS_PARTITIONS = AIRFLOW >= Version("3.3")
+HAS_PARTITIONS = AIRFLOW.release >= (3, 3)
 needs_partitions = pytest.mark.airflow(">=3.3")
 
 TODAY = date(2026, 11, 22)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 from airflow.providers.common.compat.assets import Asset, AssetAlias
 from airflow.providers.openlineage.utils.utils import translate_airflow_asset
-from packaging.version import Version
 
 from airflow_partnercenter import assets
 from airflow_partnercenter.api.resources import RESOURCES
@@ -104,7 +103,7 @@ def collector(monkeypatch):
     monkeypatch.setattr(
         "airflow.providers.common.compat.sdk.get_hook_lineage_collector", lambda: collector, raising=False
     )
-    if AIRFLOW >= Version("3.2"):
+    if AIRFLOW.release >= (3, 2):
         monkeypatch.setattr("airflow.sdk.plugins_manager.get_hook_lineage_readers_plugins", lambda: [object])
     return collector
 
