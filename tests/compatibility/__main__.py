@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("what", choices=["run", "compile", "record"])
     parser.add_argument("versions", nargs="*", help="Airflow versions, or names of environments")
     parser.add_argument("--quick", action="store_true", help="leave out what meets no Airflow")
+    parser.add_argument("--only", action="append", default=[], help="a file or folder of tests; may be repeated")
     arguments, options = parser.parse_known_args()
     environments = chosen(arguments.versions)
     if arguments.what == "compile":
@@ -28,7 +29,7 @@ def main() -> int:
         record(environments)
         return 0
     built_wheel()
-    return _each(environments, lambda each: _tested(each, quick=arguments.quick, options=options))
+    return _each(environments, lambda each: _tested(each, quick=arguments.quick, options=[*arguments.only, *options]))
 
 
 def _each(environments: list[Environment], do: Callable[[Environment], bool]) -> int:

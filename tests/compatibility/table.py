@@ -45,7 +45,7 @@ def table(found: list[dict[str, Any]]) -> str:
         packages = each["packages_before"] + (", ours at their lowest" if each["lowest"] else "")
         which = "those that meet Airflow" if each["quick"] else "all"
         rows.append(
-            f"| {each['airflow']} | {each['python']} | {packages} | {which} | {each['passed']:,} | {each['failed']:,} | "
-            f"{each['skipped']:,} | {each['tested_on']} |"
+            f"| {each['airflow']} | {each['python']} | {packages} | {which} | {each['passed']:,} | {each['failed']:,} "
+            f"| {each['skipped']:,} | {each['tested_on']} |"
         )
     return "\n".join(rows) + "\n"

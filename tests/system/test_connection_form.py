@@ -21,7 +21,8 @@ from tests.support.browsers import HttpBrowser
 from tests.support.certificates import CERTIFICATE_PEM, KEY_PEM
 from tests.support.chromium import browser_page, needs_chromium
 
-pytestmark = needs_chromium
+# The form is made of the metadata since 3.2.
+pytestmark = [needs_chromium, pytest.mark.airflow(">=3.2")]
 NEEDS_PORT = port_is_needed_for_test()
 
 
