@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help ci demo ui test test-system test-package lint setup format surface package release audit fuzz bench \
-	bench-quick bench-tokens bench-stores bench-waiting bench-scaling pictures requirements clean
+.PHONY: help ci demo ui test test-compat test-compat-quick test-system test-package lint setup format surface package \
+	release audit fuzz bench bench-quick bench-tokens bench-stores bench-waiting bench-scaling pictures requirements clean
 
 # The first Python that is new enough; `make PYTHON=/path/to/python3.12 …` overrides it.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -15,7 +15,7 @@ SERVERS = command -v redis-server >/dev/null && ls /usr/lib/postgresql/*/bin/ini
 	echo "PostgreSQL and Redis are needed: sudo apt-get install postgresql redis-server"; exit 1; }
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/demo.installed ## Run the report DAG on the emulator; print the licence table and the report's path
 	@$(BIN)/airflow-partnercenter demo --folder .demo
@@ -32,6 +32,12 @@ test-system: .venv/system.installed ## Kill a worker, restart the service: a rea
 
 test-package: .venv/dev.installed build/release.installed ## Install beside Airflow 2.11, 3.0 and 3.3, uninstall; make a release (about three minutes)
 	$(BIN)/pytest -m package tests/package
+
+test-compat: .venv/dev.installed build/node/azurite.installed ## Run the suite from the wheel on each Airflow; VERSIONS="2.11.2 3.3.2" chooses
+	@$(BIN)/python -m tests.compatibility run $(VERSIONS)
+
+test-compat-quick: .venv/dev.installed build/node/azurite.installed ## The same, only what meets Airflow
+	@$(BIN)/python -m tests.compatibility run --quick $(VERSIONS)
 
 lint: .venv/dev.installed ## Check style, types and who may import whom
 	$(BIN)/ruff check .
@@ -113,6 +119,7 @@ requirements: .venv/dev.installed ## Compile requirements/*.txt anew: names, ver
 		--no-header --no-annotate --constraint requirements/dev.txt --output-file requirements/release.txt
 	$(UV) pip compile pyproject.toml --group fuzz --universal --generate-hashes \
 		--no-header --no-annotate --constraint requirements/dev.txt --output-file requirements/fuzz.txt
+	$(BIN)/python -m tests.compatibility compile
 	awk '/^uv==/ {uv = 1} uv {print} uv && !/\\$$/ {exit}' requirements/dev.txt >requirements/bootstrap.txt
 
 clean: ## Remove what the other commands made

@@ -6,9 +6,10 @@ Airflow calls the functions named in the provider's metadata, also while it pars
 heavy.
 """
 
+import json
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
@@ -116,10 +117,24 @@ def add_events(
 
 
 def _fit_for_alias(event: Any, extra: dict[str, Any]) -> dict[str, Any]:
-    """Return the extra as the event of an alias can hold it: Airflow 2 puts its values into a set."""
-    if not hasattr(event, "dataset_alias_events"):
+    """Return the extra as the event of an alias can hold it: Airflow 2 and 3.0 put its values into a set.
+
+    Airflow 3.0 does so in its API server, after the file is there, and fails the task: it gets a dictionary as JSON.
+    """
+    hashable: Callable[[dict[str, Any]], Any]
+    if hasattr(event, "dataset_alias_events"):
+        hashable = _HashableDict
+    elif _is_airflow_3_0():
+        hashable = json.dumps
+    else:
         return extra
-    return {name: _HashableDict(value) if isinstance(value, dict) else value for name, value in extra.items()}
+    return {name: hashable(value) if isinstance(value, dict) else value for name, value in extra.items()}
+
+
+def _is_airflow_3_0() -> bool:
+    from airflow import __version__
+
+    return __version__.startswith("3.0.")
 
 
 class _HashableDict(dict[str, Any]):

@@ -115,7 +115,8 @@ with DAG(
     ]
     # --8<-- [start:report]
 
-    @task(trigger_rule="none_failed", multiple_outputs=False)  # one XCom, as an alert reads all of it
+    # One XCom, as an alert reads all of it; and Airflow 3.0 refuses entries that are None.
+    @task(trigger_rule="none_failed", multiple_outputs=False)
     def write_report(lake: str, params: dict) -> dict:
         """Write the page and the CSV files; return where they are, the headline numbers and what fell."""
         from airflow_partnercenter.reports import build_license_report, describe_falls, find_falls

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ os.environ.update(
     AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING",
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{_HOME}/airflow.db",
 )
+if version("apache-airflow").startswith("2."):
+    # the default of its tests, LocalExecutor, refuses SQLite
+    os.environ["AIRFLOW__CORE__EXECUTOR"] = "SequentialExecutor"
 
 import pytest  # noqa: E402
 
@@ -30,6 +34,7 @@ from airflow_partnercenter.api.entra.auth import AppUserCredentials  # noqa: E40
 from airflow_partnercenter.api.wire.network import Network  # noqa: E402
 from airflow_partnercenter.api.wire.retrying import RetryPolicy  # noqa: E402
 from airflow_partnercenter.emulator import Emulator  # noqa: E402
+from tests.support.airflow_dags import forget_secrets  # noqa: E402
 from tests.support.airflow_versions import skip_what_this_airflow_lacks  # noqa: E402
 from tests.support.emulators import EmulatorPool  # noqa: E402
 from tests.support.logs import LogRecords  # noqa: E402
@@ -168,8 +173,4 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(emulator.connection(**changes)))
 
     yield connect
-    # Airflow's masker compiles all secrets of the process into one pattern: with those of hundreds of tests, each new
-    # token would take a second.
-    from airflow.sdk._shared.secrets_masker import reset_secrets_masker
-
-    reset_secrets_masker()
+    forget_secrets()

@@ -185,7 +185,7 @@ class PartnerCenterHook(BaseHook):
         """Return the further fields for Airflow 2; Airflow 3 reads the provider's metadata instead."""
         from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
         from wtforms import IntegerField, PasswordField, StringField
-        from wtforms.validators import AnyOf, Optional
+        from wtforms.validators import Optional, any_of
 
         # Airflow 2 refuses the whole hook over any other class of field, a drop-down included.
         def widget(item: Any) -> Any:
@@ -194,7 +194,7 @@ class PartnerCenterHook(BaseHook):
                 return PasswordField(widget=BS3PasswordFieldWidget(), **common)
             if item.whole_number:
                 return IntegerField(widget=BS3TextFieldWidget(), validators=[Optional()], **common)
-            checks = [Optional(), AnyOf(item.choices)] if item.choices else []
+            checks = [Optional(), any_of(item.choices)] if item.choices else []
             return StringField(widget=BS3TextFieldWidget(), validators=checks, **common)
 
         return {item.name: widget(item) for item in CONNECTION_FIELDS}

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from airflow_partnercenter.exceptions import TransportError
+from airflow_partnercenter.exceptions import ConfigurationError, TransportError
 from airflow_partnercenter.storage.azure_blob import AzureBlob
 from airflow_partnercenter.storage.calls import CALL_SECONDS, SECONDS_PER_BYTE, StoreCalls
 from airflow_partnercenter.storage.paths import is_local, open_path
@@ -151,10 +151,11 @@ class StoredObject:
 
         Whether it worked cannot be known if the store is down; a lifecycle rule of the bucket removes the rest.
         """
-        events = self._fs.s3.meta.events if hasattr(self._fs, "s3") else None
-        if not events:
+        if not hasattr(type(self._fs), "s3"):
             yield
             return
+        self._connect()
+        events = self._fs.s3.meta.events
         bucket, key, _ = self._fs.split_path(self._path)
         begun: list[str] = []
 
@@ -173,6 +174,15 @@ class StoredObject:
             raise
         finally:
             events.unregister("after-call.s3.CreateMultipartUpload", remember)
+
+    def _connect(self) -> None:
+        """Ask for the object, so that there is a client that has been used.
+
+        One that has not, s3fs 2026.2 makes anew at the next call, and then without the connection's keys.
+        """
+        if getattr(self._fs, "_s3", None) is None:
+            with suppress(ConfigurationError):  # whoever may not read may write
+                self.size()
 
 
 def _link(sibling: Path, target: Path) -> bool:

@@ -18,6 +18,7 @@ from openlineage.client.facet_v2 import (
 
 from airflow_partnercenter.emulator import Emulator
 
+REPOSITORY = Path(__file__).parents[2]
 DAG_FILE = """
 from datetime import datetime
 
@@ -50,16 +51,13 @@ with DAG("lineage", schedule=None, start_date=datetime(2026, 1, 1), catchup=Fals
 """
 RUN = """
 import sys
-from airflow.dag_processing.bundles.manager import DagBundlesManager
-from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-from airflow.utils.db import initdb
+from pathlib import Path
 
-initdb()
-DagBundlesManager().sync_bundles_to_db()
-bag = DagBag(dag_folder=sys.argv[1])
+from tests.support import airflow_dags
+
+bag = airflow_dags.registered(folder=Path(sys.argv[1]))
 assert not bag.import_errors, bag.import_errors
-sync_bag_to_db(bag, "dags-folder", None)
-bag.dags["lineage"].test(logical_date=None)
+airflow_dags.run(bag.dags["lineage"])
 """
 
 
@@ -94,7 +92,9 @@ def events(tmp_path_factory: pytest.TempPathFactory, lake: Path, namespace: list
             "AIRFLOW_CONN_PARTNER_CENTER_DEFAULT": json.dumps(emulator.connection()),
         }
         command = [sys.executable, "-W", "ignore", "-c", RUN, str(home / "dags")]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=300, check=False, cwd=REPOSITORY
+        )
     assert log.exists(), done.stdout[-3000:] + done.stderr[-3000:]
     last = {}
     for line in log.read_text().splitlines():

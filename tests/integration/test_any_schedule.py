@@ -28,6 +28,7 @@ from airflow_partnercenter.emulator.partner import Partner
 from airflow_partnercenter.exceptions import PartnerCenterError, ThrottledError
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 from airflow_partnercenter.operators.partner_center import PartnerCenterLicensesToObjectStorageOperator
+from tests.support.airflow_dags import forget_secrets
 
 RESOURCE = "licenses_deployment"
 SHORT_RUN = 60
@@ -263,7 +264,7 @@ class World:
         """Return what left the server, and what came out."""
         if self.count % RUNS_A_HOOK == 0:
             self._hook = ImpatientHook()
-            _forget_secrets()
+            forget_secrets()
         self.count += 1
         plan = Plan(schedule, f"schedule{self.count}x")
         self.data.records = [_record(place, key) for place, key in enumerate(schedule.keys)]
@@ -321,7 +322,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
         print(f"\n{world.count} schedules: {dict(sorted(world.ended.items()))}")
     logging.disable(logging.NOTSET)
-    _forget_secrets()
+    forget_secrets()
 
 
 def _name(outcome: Any, records: list[dict[str, Any]]) -> str:
@@ -329,13 +330,6 @@ def _name(outcome: Any, records: list[dict[str, Any]]) -> str:
     if isinstance(outcome, PartnerCenterError):
         return next(kind.__name__ for kind in type(outcome).__mro__ if kind.__module__ == PartnerCenterError.__module__)
     return "the data set" if outcome == [_row(record) for record in records] else "other rows, as served"
-
-
-def _forget_secrets() -> None:
-    """Empty Airflow's masker: with the tokens of thousands of schedules, each new one would take a second."""
-    from airflow.sdk._shared.secrets_masker import reset_secrets_masker
-
-    reset_secrets_masker()
 
 
 # The retries of a read given up have no part in what is drawn.

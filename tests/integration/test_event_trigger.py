@@ -6,6 +6,12 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import date
 
 import pytest
+
+from tests.support.airflow_versions import needs_airflow
+
+needs_airflow(">=3.3")
+
+# ruff: noqa: E402 - what follows is not there on other versions
 import structlog
 from airflow.triggers.base import BaseEventTrigger
 from airflow.triggers.shared_stream import AckTimeout, SharedStreamManager

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import boto3
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Asset, BaseHook
-from airflow.serialization.serialized_objects import DagSerialization
 from moto.server import ThreadedMotoServer
 
 from airflow_partnercenter.links.partner_center import FILE_ADDRESS_KEY, FileLink
@@ -136,6 +135,10 @@ def test_links_survive_the_database():
             destination="file:///a.csv",
             expectations={"fail": {"row_count_at_least": 1}, "warn": {"no_null_keys": True}},
         )
+    try:
+        from airflow.serialization.serialized_objects import DagSerialization
+    except ImportError:  # before Airflow 3.2
+        from airflow.serialization.serialized_objects import SerializedDAG as DagSerialization
     stored = json.loads(json.dumps(DagSerialization.to_dict(dag)))
     task = DagSerialization.from_dict(stored).get_task("t")
     assert task.extra_links == ["File", "Microsoft's documentation", "Partner Center"]

@@ -3,6 +3,12 @@
 from datetime import timedelta
 
 import pytest
+
+from tests.support.airflow_versions import needs_airflow
+
+needs_airflow(">=3.3")
+
+# ruff: noqa: E402 - what follows is not there on other versions
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, task
 from airflow.sdk.definitions.retry_policy import RetryAction
 

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import pkgutil
 import socket
 import threading
 import time
@@ -12,8 +13,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import ClassVar
 
 import pytest
-from airflow.sdk.bases.secrets_backend import BaseSecretsBackend
-from airflow.sdk.configuration import clear_secrets_backends_cache
 from asgiref.sync import async_to_sync
 
 from airflow_partnercenter.api.wire.retrying import RetryPolicy
@@ -24,6 +23,7 @@ from airflow_partnercenter.triggers.partner_center import PartnerCenterLicensesT
 from airflow_partnercenter.triggers.sharing import polls_of_this_loop
 from airflow_partnercenter.waiting import read_newer_than
 from tests.conftest import TODAY
+from tests.support.secrets_backends import BaseSecretsBackend, forget_secrets_backends
 
 PARTNER = "/v1/analytics/licenses/deployment"
 UNAVAILABLE = Answer(503, {"code": 503, "description": "down"})
@@ -86,9 +86,7 @@ def test_trigger_comes_back_from_its_arguments():
     """After a restart Airflow makes it anew: class path and plain JSON are all there is."""
     trigger = _trigger(customer_id=["a", "b"], deadline="2026-11-20T00:00:00+00:00", max_consecutive_failures=None)
     path, arguments = json.loads(json.dumps(trigger.serialize()))
-    from airflow.sdk.module_loading import import_string
-
-    assert import_string(path)(**arguments).serialize() == trigger.serialize()
+    assert pkgutil.resolve_name(path)(**arguments).serialize() == trigger.serialize()
     _, arguments = _trigger(newer_than=datetime(2026, 11, 16, tzinfo=UTC)).serialize()
     assert json.loads(json.dumps(arguments)) == arguments
     assert read_newer_than(arguments["newer_than"]) == datetime(2026, 11, 16, tzinfo=UTC)
@@ -450,11 +448,11 @@ class TokensOfTheMoment(BaseSecretsBackend):
 def mint(monkeypatch):
     """Let connections come from a secrets backend that makes a new token at each read; returns them and the reads."""
     monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", f"{__name__}.TokensOfTheMoment")
-    clear_secrets_backends_cache()
+    forget_secrets_backends()
     yield TokensOfTheMoment
     TokensOfTheMoment.emulators.clear()
     TokensOfTheMoment.reads.clear()
-    clear_secrets_backends_cache()
+    forget_secrets_backends()
 
 
 def _tokens(emulator):

@@ -1,11 +1,15 @@
 """DAGs made inside a test, run by Airflow itself."""
 
-import os
 from collections.abc import Callable
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG
+
+from tests.support.airflow_dags import registered, run
+
+_NUMBERS = count(1)
 
 
 def run_task(make_task: Callable[[], Any], *, logical_date: datetime | None = None) -> Any:
@@ -13,19 +17,7 @@ def run_task(make_task: Callable[[], Any], *, logical_date: datetime | None = No
 
     ``dag.test()``: real task runner and execution API in this process, triggers run inline.
     """
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
-    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-    from airflow.utils.db import initdb
-
-    if not run_task.__dict__.get("database"):
-        initdb()
-        DagBundlesManager().sync_bundles_to_db()
-        run_task.__dict__["database"] = True
-    number = run_task.__dict__["number"] = run_task.__dict__.get("number", 0) + 1
-    with DAG(f"test_{number}", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
+    with DAG(f"test_{next(_NUMBERS)}", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
         task = make_task()
-    bag = DagBag(dag_folder=os.devnull)
-    bag.bag_dag(dag)
-    sync_bag_to_db(bag, "dags-folder", None)
-    dag_run = dag.test(logical_date=logical_date)
-    return dag_run.get_task_instance(task.task_id)
+    registered([dag])
+    return run(dag, logical_date=logical_date).get_task_instance(task.task_id)

@@ -22,7 +22,8 @@ from tests.support.certificates import CERTIFICATE_PEM, KEY_PEM
 from tests.support.chromium import browser_page, needs_chromium
 from tests.support.connection_form import fill_in, open_form, press_test, row_of, save, show_connections, unfold
 
-pytestmark = needs_chromium
+# The form is made of the metadata since 3.2.
+pytestmark = [needs_chromium, pytest.mark.airflow(">=3.2")]
 NEEDS_PORT = port_is_needed_for_test()
 
 

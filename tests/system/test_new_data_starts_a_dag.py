@@ -5,6 +5,8 @@ import re
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from airflow_partnercenter.emulator import Emulator
 from tests.support.airflow_processes import AirflowProcesses
 
@@ -27,6 +29,33 @@ select asset_event.extra from asset_event join asset on asset.id = asset_id wher
 """
 
 
+@pytest.mark.airflow(">=3.0")
+def test_triggerer_looks_and_keeps_its_token(tmp_path: Path) -> None:
+    """A DAG starts when dates move; the token goes through a Variable, which 3.0 and 3.1 read on the trigger's loop."""
+    with Emulator(customers=3, today=date(2026, 11, 20)) as partner:
+        connection = json.dumps(partner.connection(token_cache="variable:a_token_cache"))
+        connections = {"AIRFLOW_CONN_MOVING": connection, "AIRFLOW_CONN_RESTING": connection}
+        with AirflowProcesses(tmp_path, {"on_new_data.py": DAGS}, connections) as airflow:
+
+            def days() -> set[str]:
+                """Return the days of crm in the events of an asset."""
+                events = [json.loads(extra) for (extra,) in airflow.query(EVENTS.format("moving"))]
+                return {event["payload"]["processed_dates"][0]["processed_date_time"][:10] for event in events}
+
+            airflow.start("dag-processor")
+            airflow.start("scheduler", "--skip-serve-logs")
+            airflow.start("triggerer", "--skip-serve-logs")
+            airflow.wait_for(lambda: days() == {"2026-11-16"}, "the first look fires")
+            partner.today = date(2026, 11, 21)
+            airflow.wait_for(lambda: days() == {"2026-11-16", "2026-11-17"}, "new dates fire")
+            looks = len(partner.api_requests)
+            airflow.wait_for(lambda: len(partner.api_requests) > looks + 4, "the triggerer goes on looking")
+            assert airflow.query("select count(*) from variable where key = 'a_token_cache'") == [(1,)]
+            succeeded = "select 1 from dag_run where dag_id = 'on_moving' and state = 'success'"
+            airflow.wait_for(lambda: len(airflow.query(succeeded)) >= 2, "each set has had its run")
+
+
+@pytest.mark.airflow(">=3.3")  # the store of what was told, which survives a kill
 def test_dag_starts_once_for_each_new_set_of_dates_whatever_is_killed(tmp_path: Path) -> None:
     """A triggerer is killed with no goodbye: what was told does not repeat, what moved meanwhile is not lost."""
     with (

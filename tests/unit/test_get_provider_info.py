@@ -109,7 +109,7 @@ def test_airflow_2_form_has_the_same_fields(monkeypatch):
     module("flask_appbuilder")
     module("flask_appbuilder.fieldwidgets", "BS3PasswordFieldWidget", "BS3TextFieldWidget")
     module("wtforms", "IntegerField", "PasswordField", "StringField")
-    module("wtforms.validators", "AnyOf", "Optional")
+    module("wtforms.validators", "Optional", "any_of")
     widgets = PartnerCenterHook.get_connection_form_widgets()
     assert list(widgets) == [field.name for field in CONNECTION_FIELDS]
     assert type(widgets["refresh_token"]).__name__ == "PasswordField"

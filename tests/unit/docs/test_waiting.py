@@ -53,7 +53,15 @@ def test_template_fields_are_those_said_to_be_templated():
     )
 
 
-@pytest.mark.parametrize("code", [code for language, code in BLOCKS if language == "python"], ids=lambda c: c[:40])
+def _examples():
+    """Yield the examples, each with the Airflow that the page says it needs."""
+    needs = {"AssetWatcher": ">=3.0", "retry_policy": ">=3.3"}
+    for code in (code for language, code in BLOCKS if language == "python"):
+        marks = [pytest.mark.airflow(versions) for word, versions in needs.items() if word in code]
+        yield pytest.param(code, marks=marks, id=code[:40])
+
+
+@pytest.mark.parametrize("code", _examples())
 def test_examples_run(code):
     """As they are printed; the DAG's body is left to the reader."""
     exec(code, {})  # noqa: S102 - our own page
