@@ -42,6 +42,7 @@ ALERT_HTML = """{% set report = ti.xcom_pull(task_ids='write_report') %}
 """
 
 
+# --8<-- [start:notifiers]
 def choose_notifiers(params: dict) -> list:
     """Return whom `alert` tells beside its log, as notifiers of Airflow's; the one place to change that."""
     notifiers = []
@@ -55,6 +56,7 @@ def choose_notifiers(params: dict) -> list:
     return notifiers
 
 
+# --8<-- [end:notifiers]
 with DAG(
     "partner_center_licenses_report",
     description="Store today's licence data; report seats sold, deployed and used; alert where they fell",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 PACKAGE = "airflow_partnercenter"
-PICTURE = REPOSITORY / "docs" / "pictures" / "house.svg"
+PICTURE = REPOSITORY / "docs" / "images" / "house.svg"
 _WIDTH, _EDGE, _GAP = 960, 30, 10
 _LETTER, _LINE = 6.3, 14
 _WITH_AIRFLOW, _WITHOUT = "#3949ab", "#00695c"

@@ -166,7 +166,7 @@ def _configuration() -> Iterator[Item]:
 
     for section, described in get_provider_info()["config"].items():
         for name, option in described["options"].items():
-            yield Item(f"configuration [{section}]", name, f"{option['type']} = {option['default']}")
+            yield Item(f"configuration [{section}]", name, f"{option['type']} = {option['default']}".rstrip())
 
 
 def _provider() -> Iterator[Item]:

@@ -20,7 +20,7 @@ FILES: list[Table] = [table for table in PAGE.tables if table.titles[0] == "file
 def test_drawing_is_of_this_code() -> None:
     """`python -m docs.building.house` would draw the same."""
     assert house.PICTURE.read_text() == house.draw()
-    assert "](pictures/house.svg)" in PAGE.text
+    assert "](images/house.svg)" in PAGE.text
 
 
 def test_drawing_has_every_module_once() -> None:

@@ -8,22 +8,27 @@ import pytest
 from airflow.cli.cli_config import core_commands
 
 from airflow_partnercenter.emulator import Emulator
+from fuzz.targets import TARGETS
 from tests.unit.docs import public
 from tests.unit.docs.pages import REPOSITORY, Page, all_pages
 
 #: Names in the text that are neither ours nor Airflow's; by whose they are.
 FOREIGN = {
-    "Microsoft's": "user_impersonation",
+    "Microsoft's": "user_impersonation revokeSignInSessions",
     "the clouds'": "emptyDir AbortIncompleteMultipartUpload",
     "Airflow's, in places that our code does not name": "PartitionedAtRuntime",
     "Python libraries'": "to_numpy acquire_token_interactive pytest_plugins",
 }
 #: Options of other programs, by the program.
-FOREIGN_OPTIONS = {"pytest": ["--hypothesis-seed", "-s", "-m", "-n"], "airflow connections add": ["--conn-json"]}
+FOREIGN_OPTIONS = {
+    "pytest": ["--hypothesis-seed", "-s", "-m", "-n"],
+    "airflow connections add": ["--conn-json"],
+    "pip": ["--require-hashes"],
+}
 #: Variables that other programs read.
 FOREIGN_VARIABLES = {"TMPDIR", "HTTPS_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "HOME", "PATH"}
 _FOREIGN_NAMES = {name for names in FOREIGN.values() for name in names.split()}
-_FOLDERS = ("airflow_partnercenter/", "dags/", "docs/", "tests/", "benchmarks/", "requirements/", ".ci/")
+_FOLDERS = ("airflow_partnercenter/", "dags/", "docs/", "tests/", "benchmarks/", "fuzz/", "requirements/", ".ci/")
 pytestmark = pytest.mark.airflow(">=3.3")  # pages name what the newest Airflow has
 PAGES = pytest.mark.parametrize("page", all_pages(), ids=lambda page: page.name)
 
@@ -42,7 +47,7 @@ def _joined(code: str) -> list[str]:
 
 
 def _known(name: str) -> bool:
-    ours = public.vocabulary() | set(Emulator.FAULTS)
+    ours = public.vocabulary() | set(Emulator.FAULTS) | set(TARGETS)
     if (
         name in dir(builtins)
         or name in ours
@@ -128,7 +133,7 @@ def _in_an_example(path: str) -> bool:
 def test_files_exist(page: Page) -> None:
     """A path within the repository leads to a file or folder; a bare file name is that of some file."""
     for span in page.spans:
-        path = span.split(" ")[-1].removesuffix(":")
+        path = span.split(" ")[-1].removesuffix(":").partition("::")[0]  # a test within its file: test_security_page
         if path.startswith(_FOLDERS) and not re.search(r"[<>{}…*]", path):
             # Where the wheel has the sample DAGs, and the repository that a page has its reader make.
             elsewhere = path.startswith("airflow_partnercenter/example_dags") or _in_an_example(path)

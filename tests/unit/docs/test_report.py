@@ -37,20 +37,6 @@ def test_the_example_builds_a_report() -> None:
     assert names["files"]["customers"].startswith("\ufeffcustomer_tenant_id,".encode())
 
 
-def test_the_notifier_renders_names_once() -> None:
-    """What the notifier sends are the sentences of the report, and a name in them is neither template nor markup."""
-    names, _ = run(BLOCKS[0])
-
-    class Task:
-        def xcom_pull(self, task_ids: str) -> dict[str, Any]:
-            return {"fall_count": 1, "falls": ["Customer {{ 7 * 7 }} <b>: fell."]} if task_ids == "write_report" else {}
-
-    tell = names["tell"]
-    tell.render_template_fields({"ti": Task()})
-    assert tell.subject == "1 services or customers fell"
-    assert tell.html_content == "<p>Customer {{ 7 * 7 }} &lt;b&gt;: fell.</p>"
-
-
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`(?:licenses_report|…)_([a-z_]+)\.csv`", TEXT))))
 def test_named_csv_files_exist(name: str) -> None:
     """Each file that the page names is one that the report writes."""
