@@ -243,20 +243,6 @@ def test_connection_test_is_impatient(emulator, connect):
     assert time.monotonic() - start < 3
 
 
-def test_unexpected_error_of_a_test_is_told_by_its_kind():
-    """Such as of a secrets backend: its text may hold what it had in hands."""
-
-    class Hook(PartnerCenterHook):
-        @classmethod
-        def get_connection(cls, conn_id):
-            raise LookupError("no port in app:sup3rs3cret@host")
-
-    assert Hook().test_connection() == (
-        False,
-        "An unexpected LookupError ended the test: `airflow-partnercenter check` says at which step.",
-    )
-
-
 def test_no_secret_in_reprs_of_the_hook(emulator, connect):
     """Neither the hook nor its client shows what the connection holds."""
     connect(emulator)

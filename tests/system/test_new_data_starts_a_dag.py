@@ -43,8 +43,8 @@ def test_triggerer_looks_and_keeps_its_token(tmp_path: Path) -> None:
                 return {event["payload"]["processed_dates"][0]["processed_date_time"][:10] for event in events}
 
             airflow.start("dag-processor")
-            airflow.start("scheduler", "--skip-serve-logs")
-            airflow.start("triggerer", "--skip-serve-logs")
+            airflow.start("scheduler")
+            airflow.start("triggerer")
             airflow.wait_for(lambda: days() == {"2026-11-16"}, "the first look fires")
             partner.today = date(2026, 11, 21)
             airflow.wait_for(lambda: days() == {"2026-11-16", "2026-11-17"}, "new dates fire")

@@ -17,7 +17,7 @@ TAKEN = re.findall(r'take_picture\(page, "([^"]+)"', (REPOSITORY / "tests" / "sy
 def test_pictures_that_are_taken_are_those_that_are_shown() -> None:
     """None is missing, none is left over, and each says in words what it shows."""
     assert sorted(SHOWN.values()) == sorted(f"docs/images/{name}.png" for name in TAKEN)
-    assert {path.name for path in IMAGES.iterdir()} == {f"{name}.png" for name in TAKEN}
+    assert {path.name for path in IMAGES.glob("*.png")} == {f"{name}.png" for name in TAKEN}
     assert all(len(words) > 40 for words in SHOWN)
 
 
