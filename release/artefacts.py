@@ -29,7 +29,8 @@ def make_artefacts(repository: Path, folder: Path, notes: str) -> list[Path]:
     (making / "RELEASE_NOTES.md").write_text(f"{notes}\n", encoding="utf-8")
     lines = [f"{_sha256(file)}  {file.name}\n" for file in sorted(making.iterdir())]
     (making / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        shutil.rmtree(folder)
     shutil.move(making, folder)
     return sorted(folder.iterdir())
 

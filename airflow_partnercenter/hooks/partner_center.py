@@ -62,7 +62,9 @@ class PartnerCenterHook(BaseHook):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave behind what is open or secret: a copy or a pickle of a used hook reads its connection itself."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("_client", "_checked_settings")}
+        # A used logger of Airflow's cannot be pickled, and is made anew.
+        left = ("_client", "_checked_settings", "_log")
+        return {name: value for name, value in self.__dict__.items() if name not in left}
 
     def get_conn(self) -> "PartnerCenterClient":
         """Return the client; the same one at each call.

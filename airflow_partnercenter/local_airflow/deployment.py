@@ -102,8 +102,9 @@ class LocalAirflow:
 
         with requests.Session() as session:
             session.trust_env = False  # no proxy leads to this machine
-            token = session.get(f"{self.url}/auth/token", timeout=10).json()["access_token"]
-            headers = {"Authorization": f"Bearer {token}"}
+            signed_in = session.get(f"{self.url}/auth/token", timeout=10)
+            signed_in.raise_for_status()
+            headers = {"Authorization": f"Bearer {signed_in.json()['access_token']}"}
             answer = session.request(method, f"{self.url}/api/v2{path}", headers=headers, timeout=60, **options)
         answer.raise_for_status()
         return answer.json() if answer.content else None

@@ -14,6 +14,7 @@ def airflow_settings(home: Path, dags: Path) -> dict[str, str]:
 
     :param home: a folder for all that Airflow writes.
     """
+    unproxied = os.environ.get("NO_PROXY") or os.environ.get("no_proxy")
     return {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
@@ -21,7 +22,7 @@ def airflow_settings(home: Path, dags: Path) -> dict[str, str]:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         # A proxy that leads to the world does not lead to this machine.
-        **dict.fromkeys(("NO_PROXY", "no_proxy"), ",".join(filter(None, (os.environ.get("NO_PROXY"), *_LOOPBACK)))),
+        **dict.fromkeys(("NO_PROXY", "no_proxy"), ",".join(filter(None, (unproxied, *_LOOPBACK)))),
     }
 
 

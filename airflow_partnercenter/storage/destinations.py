@@ -94,7 +94,10 @@ def checked_uri(uri: str) -> str:
     refuse_keys(uri)
     if not is_one_line(uri):
         # As repr, so that the message is one line; a template may have filled in a name that somebody else chose.
-        raise ConfigurationError(f"destination {uri!r} holds a line break or another control character: leave it out.")
+        raise ConfigurationError(
+            f"destination {uri!r} holds a line break, a mark of writing direction or another control character: "
+            "leave it out."
+        )
     matched = _SCHEME.fullmatch(uri)
     if not matched:
         absolute = uri if uri.startswith("/") else f"/{uri}"

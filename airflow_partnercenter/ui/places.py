@@ -10,8 +10,10 @@ from airflow_partnercenter.exceptions import ConfigurationError
 
 _HOST = "127.0.0.1"
 _USUAL_PORT = 8080
-#: Held while the UI runs; its presence says that the folder is ours to empty.
+#: Held while the UI runs. Some versions of filelock delete it at the end.
 _LOCK = "airflow-partnercenter-ui.lock"
+#: Its presence says that the folder is ours to empty.
+_OURS = "airflow-partnercenter-ui"
 
 
 @contextmanager
@@ -22,11 +24,12 @@ def own_folder(folder: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / _LOCK).exists())):
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / _OURS).exists())):
         raise ConfigurationError(f"{folder} holds files of somebody else: name a new folder with --folder.")
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / _LOCK, timeout=0):
+            (folder / _OURS).touch()
             _empty(folder)
             yield
     except Timeout:
@@ -71,5 +74,5 @@ def _empty(folder: Path) -> None:
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-        elif path.name != _LOCK:
+        elif path.name not in (_LOCK, _OURS):
             path.unlink()

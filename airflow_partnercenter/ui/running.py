@@ -55,8 +55,9 @@ def _run(folder: Path, port: int | None, days: int) -> None:
     _require_airflow_3()
     if days < 1:
         raise ConfigurationError(f"--days is {days}: at least 1 is needed for a report.")
+    # Before the folder is emptied: who mistypes a port keeps the last report.
+    chosen = choose_port(port)
     with own_folder(folder):
-        chosen = choose_port(port)
         say("Starting the local Partner Center (a made-up partner; TLS and sign-in included)")
         with (
             Emulator(ca_folder=folder / "emulator", history_days=max(days, 60)) as emulator,
@@ -115,8 +116,13 @@ def _add_connection(airflow: LocalAirflow, emulator: "Emulator", folder: Path) -
 
 def _has_all_dags(airflow: LocalAirflow) -> bool:
     """Return whether each file of the sample DAGs has been read, be it in vain."""
+    import requests
+
     files = len(list(sample_dags().glob("*.py")))
-    read = [int(airflow.ask("GET", f"/{kind}")["total_entries"]) for kind in ("dags", "importErrors")]
+    try:
+        read = [int(airflow.ask("GET", f"/{kind}")["total_entries"]) for kind in ("dags", "importErrors")]
+    except requests.RequestException:  # while the files are read, SQLite may be locked for a moment
+        return False
     return sum(read) >= files
 
 
@@ -146,7 +152,11 @@ def _signals_interrupt() -> Iterator[None]:
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
+    # What is ignored stays so: `nohup` means it.
+    heeded = [
+        number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGINT
+    ]
+    before = {number: signal.signal(number, interrupt) for number in heeded}
     try:
         yield
     finally:

@@ -154,6 +154,7 @@ def test_pickle_of_a_used_hook_holds_no_secret(emulator: Emulator, connect: Call
     connect(emulator)
     hook = PartnerCenterHook()
     hook.list_customers()
+    hook.log.info("a subclass may say so")
     pickled = pickle.dumps(hook)
     for secret in (emulator.client_secret, emulator.refresh_token, hook.get_conn()._tokens.access_token()):
         assert secret.encode() not in pickled
