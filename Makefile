@@ -37,7 +37,7 @@ test-compat: .venv/dev.installed build/node/azurite.installed ## Run the suite f
 	@$(BIN)/python -m tests.compatibility run $(VERSIONS)
 
 test-compat-quick: .venv/dev.installed build/node/azurite.installed ## The same, only what meets Airflow
-	@$(BIN)/python -m tests.compatibility run --quick $(VERSIONS)
+	@$(BIN)/python -m tests.compatibility run $(VERSIONS) --quick
 
 lint: .venv/dev.installed ## Check style, types and who may import whom
 	$(BIN)/ruff check .

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from io import UnsupportedOperation
 from typing import TextIO
 
@@ -17,7 +17,8 @@ def result_stream() -> Iterator[TextIO]:
     try:
         out, err = sys.stdout.fileno(), sys.stderr.fileno()
     except (UnsupportedOperation, ValueError):  # a test or a notebook put something else there
-        yield sys.stdout
+        with _only_for_the_result() as stream:
+            yield stream
         return
     sys.stdout.flush()
     saved = os.dup(out)
@@ -30,3 +31,11 @@ def result_stream() -> Iterator[TextIO]:
         sys.stdout.flush()
         os.dup2(saved, out)
         os.close(saved)
+
+
+@contextmanager
+def _only_for_the_result() -> Iterator[TextIO]:
+    """Do the same without file descriptors: the loggers of Airflow 2 ask for the stream anew at each record."""
+    given = sys.stdout
+    with redirect_stdout(sys.stderr):
+        yield given

@@ -21,7 +21,7 @@ def main() -> int:
     parser.add_argument("versions", nargs="*", help="Airflow versions, or names of environments")
     parser.add_argument("--quick", action="store_true", help="leave out what meets no Airflow")
     parser.add_argument("--only", action="append", default=[], help="a file or folder of tests; may be repeated")
-    arguments, options = parser.parse_known_args()
+    arguments, options = parser.parse_known_args()  # what pytest shall get comes last
     environments = chosen(arguments.versions)
     if arguments.what == "compile":
         return _each(environments, lambda each: compile_pins(each) or True)

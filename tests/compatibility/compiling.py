@@ -8,7 +8,7 @@ from tests.compatibility.uv import uv
 
 def compile_pins(environment: Environment) -> None:
     """Write ``requirements/compat/NAME.txt`` anew."""
-    wanted = [*our_requirements(), *tools_of_tests(), f"apache-airflow=={environment.airflow}"]
+    wanted = [*our_requirements(), *tools_of_tests(), f"apache-airflow=={environment.airflow}", *environment.held]
     constraints = environment.folder / "lowest.txt"
     constraints.parent.mkdir(parents=True, exist_ok=True)
     constraints.write_text(_lowest(environment) if environment.lowest else "")
@@ -18,7 +18,7 @@ def compile_pins(environment: Environment) -> None:
 
 def _lowest(environment: Environment) -> str:
     """Return pins of what the wheel requires, at its lowest; the tests' own tools are not held down."""
-    return _compile(environment, our_requirements(), "--resolution", "lowest-direct")
+    return _compile(environment, [*our_requirements(), *environment.held], "--resolution", "lowest-direct")
 
 
 def _compile(environment: Environment, wanted: list[str], *options: str, to: Path | None = None) -> str:

@@ -19,6 +19,7 @@ class Environment:
 
     :param newer: packages that must be newer than the rest, with their own day.
     :param lowest: our requirements at their lowest versions, not their highest.
+    :param held: versions of packages that are not ours to ask for.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Environment:
     packages_before: str
     newer: dict[str, str] = field(default_factory=dict)
     lowest: bool = False
+    held: list[str] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:

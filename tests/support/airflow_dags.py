@@ -89,3 +89,13 @@ def forget_secrets() -> None:
     """
     masker = secrets_masker()
     masker.patterns, masker.replacer = set(), None
+
+
+def forget_fernet() -> None:
+    """Let Airflow read its key anew."""
+    from airflow.models import crypto
+
+    if ALWAYS_DATED:
+        setattr(crypto, "_fernet", None)  # noqa: B010 - no name of Airflow 3
+    else:
+        crypto.get_fernet.cache_clear()

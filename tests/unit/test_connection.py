@@ -8,6 +8,7 @@ from airflow.providers.common.compat.sdk import Connection
 from airflow_partnercenter.connection.settings import CONNECTION_FIELDS, form_fields, read_connection
 from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
+from tests.support.airflow_versions import AIRFLOW
 
 STANDARD = {"conn_type": "partner_center", "login": "app-id", "password": "app-secret"}
 EXTRA = {"tenant_id": "contoso.example", "refresh_token": "refresh-token"}
@@ -415,6 +416,8 @@ def test_every_error_is_ours():
     """Nothing in a connection makes the reader fail in another way."""
     for value in ("https://[", "\x00", "\ud800", "\U0001d4b3", "a" * 100_000, "https://\u2100.example"):
         for name in ("login", "password", "host", *TEXT_FIELDS):
+            if (name, value, AIRFLOW.major) == ("password", "\ud800", 2):
+                continue  # Airflow 2 encrypts it at once, and cannot
             try:
                 read_connection(_connection(**{name: value}))
             except PartnerCenterError:

@@ -15,6 +15,7 @@ from airflow_partnercenter.cli.responsible import who_must_act
 from airflow_partnercenter.emulator import Answer
 from tests.integration.cli.test_login import with_claims
 from tests.integration.test_connection_page import ENTRA, PARTNER_CENTER
+from tests.support.airflow_dags import forget_fernet
 
 TOKEN = "/oauth2/v2.0/token"
 API = "/analytics/commercial/deployment/license"
@@ -287,19 +288,18 @@ def test_connection_of_the_metadata_database_is_seen(run, emulator, database):
 
 def test_connection_of_another_fernet_key_says_so(run, emulator, database, monkeypatch):
     """A command line without the deployment's key cannot read what the deployment has written."""
-    from airflow.models import crypto
     from cryptography.fernet import Fernet
 
     from airflow_partnercenter.cli.airflow_connections import write_connection
 
     monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", Fernet.generate_key().decode())
-    crypto.get_fernet.cache_clear()
+    forget_fernet()
     write_connection("locked", emulator.connection())
     monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", Fernet.generate_key().decode())
-    crypto.get_fernet.cache_clear()
+    forget_fernet()
     outcome = run("check", "locked")
     monkeypatch.delenv("AIRFLOW__CORE__FERNET_KEY")
-    crypto.get_fernet.cache_clear()
+    forget_fernet()
     assert outcome.status == 1
     assert "cannot be decrypted here" in outcome.out
     assert "fernet_key" in outcome.out
@@ -358,6 +358,7 @@ def test_airflow_without_tables_says_how_to_make_them(tmp_path):
     assert "has no tables yet: run `airflow db migrate` first" in done.stdout
 
 
+@pytest.mark.airflow(">=3")
 def test_airflow_command_has_both(emulator, tmp_path):
     """On Airflow 3 as `airflow partner-center …`, with the same exit status, and JSON alone on standard output."""
     environment = os.environ | {
