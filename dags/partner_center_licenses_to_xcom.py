@@ -1,4 +1,4 @@
-"""### Licences sold, per service, in twelve lines.
+"""### Licences sold, per service.
 
 Lists the partner's licences deployment (`partner_licenses_deployment`, one row per service and channel) and sums the
 seats sold with pandas. The rows travel through XCom: right for a few rows, too small for a partner's customers; those
@@ -12,7 +12,13 @@ from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_partnercenter.operators.partner_center import PartnerCenterListLicensesOperator
 
-with DAG("partner_center_licenses_to_xcom", schedule="@daily", start_date=datetime(2026, 1, 1), catchup=False) as dag:
+with DAG(
+    "partner_center_licenses_to_xcom",
+    description="Sum up the seats sold per service, through XCom",
+    schedule="@daily",
+    start_date=datetime(2026, 1, 1),
+    catchup=False,
+) as dag:
     licenses = PartnerCenterListLicensesOperator(
         task_id="list_licenses", resource="partner_licenses_deployment", on_empty="skip"
     )
@@ -26,6 +32,5 @@ with DAG("partner_center_licenses_to_xcom", schedule="@daily", start_date=dateti
     licenses_sold_per_service(licenses.output)
 # --8<-- [end:readme]
 
-dag.description = "Sum up the seats sold per service, in twelve lines"
 dag.doc_md = __doc__
 dag.tags = type(dag.tags)(["partner_center"])  # a list in Airflow 2, a set in Airflow 3
