@@ -30,15 +30,16 @@ def run_demo(folder: Path, *, days: int = 30) -> int:
 
     began = time.monotonic()
     folder = folder.resolve()
-    lake, log = folder / "lake", folder / "airflow.log"
+    lake, log, tokens = folder / "lake", folder / "airflow.log", folder / "tokens.json"
     folder.mkdir(parents=True, exist_ok=True)
     _empty(lake)
-    log.unlink(missing_ok=True)
+    for file in (log, tokens):  # an earlier demo's tokens are not this one's
+        file.unlink(missing_ok=True)
     today = datetime.now(UTC).date()
     say("Starting the local Partner Center (a made-up partner; TLS and sign-in included)")
     with Emulator(today=today) as emulator:
         print(f"    {emulator.base_url}, trusted through {emulator.ca_bundle}")
-        _set_environment(folder, json.dumps(emulator.connection()))
+        _set_environment(folder, json.dumps(emulator.connection(token_cache=f"file:{tokens}")))
         try:
             say("Preparing Airflow (SQLite)")
             with _output_to(log):

@@ -12,9 +12,6 @@ from airflow_partnercenter.api.resources import RESOURCES
 from airflow_partnercenter.exceptions import ConfigurationError, ExpectationError
 from airflow_partnercenter.expectations import EXPECTATIONS, ExpectedRows, QualityGate, require
 
-TODAY = datetime.now(UTC).date()
-
-
 def _rows(resource: str = "licenses_deployment") -> ExpectedRows:
     declared = RESOURCES[resource]
     return ExpectedRows(resource, declared.columns, declared.key)
@@ -32,7 +29,7 @@ def _record(**changes: object) -> dict:
         "channel": "reseller",
         "licensesDeployed": 3,
         "licensesSold": 5,
-        "processedDateTime": f"{TODAY}T00:00:00Z",
+        "processedDateTime": "2026-11-20T00:00:00Z",
     }
     return {name: value for name, value in (complete | changes).items() if value is not ...}
 
@@ -55,14 +52,15 @@ def test_rows_of_all_batches_are_counted(limit, passed):
 @pytest.mark.parametrize(("age", "passed"), [(0, True), (3, True), (4, False)])
 def test_oldest_processed_day_counts(age, passed):
     """One service that lags behind is what a person wants to hear of; days are calendar days in UTC."""
-    oldest = f"{TODAY - timedelta(days=age)}T00:00:01Z"
+    today = datetime.now(UTC).date()
+    oldest = today - timedelta(days=age)
     batches = (
-        _batch(_record(processedDateTime=f"{TODAY}T12:00:00Z")),
-        _batch(_record(processedDateTime=oldest), _record(processedDateTime=None)),
+        _batch(_record(processedDateTime=f"{today}T12:00:00Z")),
+        _batch(_record(processedDateTime=f"{oldest}T00:00:01Z"), _record(processedDateTime=None)),
     )
     result = _result({"processed_within_days": 3}, *batches)
     assert result["passed"] is passed
-    assert result["observed"] == f"{TODAY - timedelta(days=age)}T00:00:01.000000Z"
+    assert result["observed"] == f"{oldest}T00:00:01.000000Z"
 
 
 def test_no_processed_day_is_not_recent():
