@@ -47,4 +47,5 @@ def test_demo_prints_the_table_and_the_path_of_the_report(demo_folder: Path, whi
     assert f"{sold:,}" in page
     assert "Usage beside deployment" in page
     assert "Prorated deployment percent" in page
+    assert (demo_folder / "tokens.json").stat().st_mode & 0o777 == 0o600
     assert sorted(file.suffix for file in report.parent.glob("licenses_report*")) == [".csv"] * 7 + [".html"]
