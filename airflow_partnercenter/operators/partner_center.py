@@ -229,14 +229,15 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
         try:
             add_events(context, self.outlets, described, partitioned=self.partition_asset_events)
         except Exception as error:
-            failed = f"{described['uri']} is written, but its asset events failed"
             told = _told_of(error, "Telling them")
             if self.if_exists == "replace":
-                raise TransportError(f"{failed}: run the task again. {told}") from None
+                raise TransportError(
+                    f"{described['uri']} is written, but its asset events failed: run the task again. {told}"
+                ) from None
             # The next attempt would find the file, and skip: the event would be lost after all.
             raise PartnerCenterError(
-                f"{failed}: remove the file and run the task again. No retry is made, as if_exists is "
-                f"{self.if_exists!r}. {told}"
+                f"{described['uri']} is written, but its asset events failed: remove the file and run the task again. "
+                f"No retry is made, as if_exists is {self.if_exists!r}. {told}"
             ) from None
 
     def _leave_link(self, context: "Context", web_address: str | None) -> None:
