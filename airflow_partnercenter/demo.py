@@ -24,10 +24,13 @@ def run_demo(folder: Path, *, days: int = 30) -> int:
     Running it again in the same folder starts from an empty lake and gives the same report.
 
     :param days: how many daily runs to make up, at least 1.
-    :return: 0, or 1 if a step failed; the log says why.
+    :return: 0, or 1 if ``days`` is less, or a step failed; the log says why.
     """
     from airflow_partnercenter.emulator import Emulator
 
+    if days < 1:
+        print(f"The demo cannot run: --days is {days}: at least 1 is needed for a report.", file=sys.stderr)
+        return 1
     began = time.monotonic()
     folder = folder.resolve()
     lake, log, tokens = folder / "lake", folder / "airflow.log", folder / "tokens.json"

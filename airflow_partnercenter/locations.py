@@ -41,13 +41,17 @@ class FileLocation:
         return cls(scheme, authority.rsplit("@", 1)[-1], key)
 
     @property
+    def uri(self) -> str:
+        """URI of the file, character by character as it is called."""
+        return f"{self.scheme}://{self.key}" if self.scheme == "file" else f"{self.scheme}://{self.bucket}/{self.key}"
+
+    @property
     def asset_uri(self) -> str:
         """URI of the file as an Airflow asset.
 
         Airflow drops ``#…`` from the URI of an asset and sorts ``?…``, which would make another file of it.
         """
-        key = self.key.replace("?", "%3F").replace("#", "%23")
-        return f"{self.scheme}://{key}" if self.scheme == "file" else f"{self.scheme}://{self.bucket}/{key}"
+        return self.uri.replace("?", "%3F").replace("#", "%23")
 
     def openlineage_name(self, filesystem: Any) -> tuple[str, str]:
         """Return the file's namespace and name as an OpenLineage dataset.

@@ -1,9 +1,14 @@
-"""How far a long command is: its steps; a bar on a terminal, a line at the beginning and the end elsewhere."""
+"""How far a long command is: its steps; a bar on a terminal, a line now and then elsewhere."""
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+#: Off a terminal, what may pass without a line: whichever comes first.
+_QUIET_STEPS = 5
+_QUIET_SECONDS = 10.0
 
 
 def say(sentence: str) -> None:
@@ -38,12 +43,14 @@ def progress(total: int) -> Iterator[Callable[[str], None]]:
 
 
 def _lines(total: int) -> Callable[[str], None]:
-    done = 0
+    done, told, told_at = 0, 0, time.monotonic()
 
     def advance(name: str) -> None:
-        nonlocal done
+        nonlocal done, told, told_at
         done += 1
-        if done in (1, total):
+        now = time.monotonic()
+        if done in (1, total) or done - told >= _QUIET_STEPS or now - told_at >= _QUIET_SECONDS:
+            told, told_at = done, now
             print(f"    {name}  {done}/{total}", flush=True)
 
     return advance

@@ -133,7 +133,7 @@ def _lay_over(fields: dict[str, Any], arguments: argparse.Namespace) -> None:
     }
     fields["extra"] |= {name: value for name, value in given.items() if value}
     if (cache := arguments.token_cache) is not None:
-        fields["extra"]["token_cache"] = cache.removeprefix("none")
+        fields["extra"]["token_cache"] = "" if cache == "none" else cache
 
 
 def _require_names(fields: dict[str, Any]) -> None:

@@ -12,11 +12,13 @@ import psutil
 
 #: Airflow's components take three seconds, but for a scheduler whose tasks wait for those that have ended.
 STOP_SECONDS = 5
-# Ends with the process that started it, whatever happens to that one: then its pipe closes, `cat` ends, and the whole
-# group is told to stop, then made to. (By descriptor 3: what a shell starts with & has an empty standard input.)
+# Ends with the process that started it, whatever happens to that one: then its pipe closes without a word, and the
+# whole group is told to stop, then made to. What waits for that has a session of its own: whoever signals the
+# component's does not meet it, so that it is there also if who started them is killed in the middle of stopping them.
+# (By descriptor 3: what a shell starts with & has an empty standard input.)
 _TIED_TO_PARENT = (
-    'exec 3<&0; (cat <&3 >/dev/null; trap "" TERM; kill -TERM 0; sleep 5; kill -KILL 0) & '
-    '"$@" 3<&- </dev/null & wait $!'
+    """exec 3<&0; setsid /bin/sh -c 'read -r _ && exit; kill -TERM "-$1"; sleep 5; kill -KILL "-$1"' sh $$ """
+    '<&3 3<&- >/dev/null 2>&1 & "$@" 3<&- </dev/null & wait $!'
 )
 
 
@@ -81,11 +83,9 @@ class Component:
                 os.kill(pid, number)
 
     def bury(self) -> None:
-        """Give back what belonged to an ended component, and end what waits beside it."""
+        """Give back what belonged to an ended component, and send away what waits beside it."""
         self.signal(signal.SIGKILL)
-        if self._process.stdin:
-            self._process.stdin.close()
-        self._process.wait()
+        self._process.communicate(b"It has ended.\n")
 
 
 def stop(components: Iterable[Component], seconds: float = STOP_SECONDS) -> None:

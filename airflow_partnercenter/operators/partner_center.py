@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_partnercenter import __version__
 from airflow_partnercenter.assets import add_events, check_outlets
-from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError, ResultTooLargeError
+from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError, ResultTooLargeError, TransportError
 from airflow_partnercenter.hooks.partner_center import failing_fast
 from airflow_partnercenter.imports import uninterrupted
 from airflow_partnercenter.lineage import TaskLineage, report_output
@@ -25,6 +25,7 @@ from airflow_partnercenter.storage import (
     filesystem_of,
     open_path,
 )
+from airflow_partnercenter.unexpected import describe_unexpected
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperatorLink, Context, ObjectStoragePath
@@ -221,21 +222,23 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
                 self._lineage.note_file(described, filesystem)
             self._leave_link(context, file_web_address(described["uri"], filesystem))
         except Exception as error:  # whatever a store's library or Airflow's server raises
-            logger.warning(
-                "%s is written, but not in links or lineage: %s: %s", described["uri"], type(error).__name__, error
-            )
+            told = _told_of(error, "Telling of the file", logging.WARNING)
+            logger.warning("%s is written, but not in links or lineage: %s", described["uri"], told)
 
     def _add_events(self, context: "Context", described: dict[str, Any]) -> None:
         try:
             add_events(context, self.outlets, described, partitioned=self.partition_asset_events)
         except Exception as error:
+            told = _told_of(error, "Telling them")
             if self.if_exists == "replace":
-                raise
+                raise TransportError(
+                    f"{described['uri']} is written, but its asset events failed: run the task again. {told}"
+                ) from None
             # The next attempt would find the file, and skip: the event would be lost after all.
             raise PartnerCenterError(
-                f"{described['uri']} is written, but its asset events failed ({type(error).__name__}: {error}): remove "
-                f"the file and run the task again. No retry is made, as if_exists is {self.if_exists!r}."
-            ) from error
+                f"{described['uri']} is written, but its asset events failed: remove the file and run the task again. "
+                f"No retry is made, as if_exists is {self.if_exists!r}. {told}"
+            ) from None
 
     def _leave_link(self, context: "Context", web_address: str | None) -> None:
         self.file_web_address = web_address
@@ -297,6 +300,11 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
         if expectations:
             described["expectations"] = expectations
         return described
+
+
+def _told_of(error: Exception, ended: str, level: int = logging.ERROR) -> str:
+    """Return what may be said of an error: of one of ours its text, of any other one its kind."""
+    return str(error) if isinstance(error, PartnerCenterError) else describe_unexpected(error, ended, level)
 
 
 def _told_of_skipped(skipped: list[dict[str, Any]]) -> dict[str, Any]:

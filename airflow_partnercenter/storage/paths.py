@@ -19,6 +19,15 @@ def is_local(uri: str) -> bool:
     return uri.startswith(_LOCAL_SCHEMES)
 
 
+def require_scheme(uri: str) -> None:
+    """Refuse what is no URI.
+
+    :raises ConfigurationError: it has no scheme; the message says how to write it.
+    """
+    if "://" not in uri:
+        raise ConfigurationError(f"{uri!r} has no scheme: write file:///path or scheme://[connection@]bucket/key.")
+
+
 def refuse_keys(uri: str) -> None:
     """Refuse a URI that carries keys or a password, without repeating it: it would be in the log.
 
@@ -35,9 +44,10 @@ def open_path(uri: str) -> ObjectStoragePath:
     """Return the path of a URI, its connection checked first: the filesystem layer swallows an unknown one.
 
     :raises ConfigurationError: the connection, the scheme or the library for it is not there, or the connection is
-        not one that its library can use; or the URI carries keys.
+        not one that its library can use; or the URI has no scheme, or carries keys.
     """
     refuse_keys(uri)
+    require_scheme(uri)
     conn_id = connection_id(uri)
     try:
         if conn_id:

@@ -1,5 +1,6 @@
 """The three kinds of place for a file: this machine, an object store, and Azure, whose uploads need care of our own."""
 
+import errno
 import inspect
 import io
 import os
@@ -60,6 +61,9 @@ class LocalFile:
     def size(self) -> int | None:
         """Return the size of what is there, in bytes; None if there is nothing."""
         with store_errors(self._uri):
+            if self._path.is_dir():
+                # No file that is there already: nobody must take it for one and skip.
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             return self._path.stat().st_size if self._path.exists() else None
 
     def put(self, spool: Path, *, replace: bool) -> bool:

@@ -8,7 +8,7 @@ from airflow.providers.common.compat.sdk import conf
 
 from airflow_partnercenter.exceptions import ConfigurationError
 from airflow_partnercenter.locations import FileLocation
-from airflow_partnercenter.storage.paths import filesystem_of, open_path
+from airflow_partnercenter.storage.paths import filesystem_of, open_path, require_scheme
 
 _EXAMPLE = '{"s3://bucket/folder": "https://reports.example"}'
 
@@ -23,7 +23,8 @@ def file_web_address(uri: str, filesystem: Any = None) -> str | None:
         it is used.
     :raises ConfigurationError: the option is not such an object, or the URI cannot be opened.
     """
-    file = FileLocation.of(uri).asset_uri
+    require_scheme(uri)
+    file = FileLocation.of(uri).uri
     holding = {folder: address for folder, address in _configured().items() if file.startswith(folder)}
     if holding:
         folder = max(holding, key=len)
@@ -36,7 +37,7 @@ def _configured() -> dict[str, str]:
     text = conf.get("partner_center", "file_web_addresses", fallback="") or "{}"
     try:
         addresses = {
-            FileLocation.of(f"{folder.rstrip('/')}/").asset_uri: address.rstrip("/")
+            FileLocation.of(f"{folder.rstrip('/')}/").uri: address.rstrip("/")
             for folder, address in json.loads(text).items()
         }
     except (AttributeError, ValueError):

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.triggers.base import TriggerEvent
 
-from airflow_partnercenter.exceptions import PartnerCenterError
+from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 from airflow_partnercenter.triggers.watching import WatchingTrigger
 from airflow_partnercenter.waiting import (
@@ -47,7 +47,7 @@ class PartnerCenterLicensesTrigger(WatchingTrigger):
     :param partner_center_conn_id: connection of type ``partner_center``.
     :param poll_interval: seconds between two looks, 60 at least; the shortest among those who share a poll counts.
     :param max_consecutive_failures: failed looks in a row by which to give up; None goes on.
-    :param deadline: ISO 8601 time at which to give up; None waits as long as Airflow lets it.
+    :param deadline: ISO 8601 time at which to give up, UTC if it has no offset; None waits as long as Airflow lets it.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class PartnerCenterLicensesTrigger(WatchingTrigger):
         yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> dict[str, Any]:
-        newer_than = read_newer_than(self.newer_than)
+        newer_than, deadline = read_newer_than(self.newer_than), self._read_deadline()
         seen = ""
         try:
             async with asyncio.timeout(None) as limit, aclosing(self._watch(every_group=False)) as looks:
@@ -99,18 +99,26 @@ class PartnerCenterLicensesTrigger(WatchingTrigger):
                         seen = now
                         logger.info("%s: %s", self.resource, seen)
                     # Only now: whatever the deadline, there is one look.
-                    limit.reschedule(self._seconds_left())
+                    limit.reschedule(_on_the_loops_clock(deadline))
         except TimeoutError:
             state = seen or "no look has worked"
             return {"status": "timeout", "message": f"{self.resource} is not fresh in time: {state}."}
         raise AssertionError("looks never end")
 
-    def _seconds_left(self) -> float | None:
-        """Return when the deadline is on the loop's clock."""
-        if self.deadline is None:
-            return None
-        left = (datetime.fromisoformat(self.deadline) - datetime.now(UTC)).total_seconds()
-        return asyncio.get_running_loop().time() + max(left, 0.0)
+    def _read_deadline(self) -> datetime | None:
+        try:
+            return None if self.deadline is None else read_newer_than(self.deadline)
+        except ConfigurationError:
+            raise ConfigurationError(
+                f"deadline {self.deadline!r} is not an ISO 8601 time such as 2026-11-20T06:00:00Z."
+            ) from None
+
+
+def _on_the_loops_clock(deadline: datetime | None) -> float | None:
+    if deadline is None:
+        return None
+    left = (deadline - datetime.now(UTC)).total_seconds()
+    return asyncio.get_running_loop().time() + max(left, 0.0)
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import traceback
 import uuid
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Asset, BaseHook
 from moto.server import ThreadedMotoServer
 
+from airflow_partnercenter.exceptions import TransportError
 from airflow_partnercenter.links.partner_center import FILE_ADDRESS_KEY, FileLink
 from airflow_partnercenter.operators.partner_center import PartnerCenterLicensesToObjectStorageOperator
 
@@ -66,15 +68,19 @@ def test_finished_task_does_not_fail_for_its_link(entra, connect, amazon, logs):
     """The object is there: an XCom that cannot be pushed costs the link of Airflow 2, and a warning."""
     connect(entra)
 
+    canary = "canary-of-no-masker"
+
     class Refusing:
         def xcom_push(self, key, value):
-            raise ConnectionError("the API server is away")
+            raise ConnectionError(canary)
 
     task = PartnerCenterLicensesToObjectStorageOperator(
         task_id="t", resource="licenses_deployment", destination=f"s3://{amazon}@licences/a.csv"
     )
     assert task.execute({"ti": Refusing()})["uri"] == f"s3://{amazon}@licences/a.csv"
-    assert "the API server is away" in logs.text
+    assert "is written, but not in links or lineage: Telling of the file was ended by an unexpected Conn" in logs.text
+    assert "in xcom_push" in logs.text
+    assert canary not in logs.text
     assert FileLink().get_link(task, ti_key=None).endswith("/licences?prefix=a.csv")
 
 
@@ -102,13 +108,15 @@ def test_connection_is_not_read_again_when_the_object_is_there(entra, connect, a
         BaseHook.get_connection(amazon)
 
 
-def test_lost_asset_event_fails_the_task_until_one_is_sent(entra, connect, tmp_path):
-    """DAGs wait for it: to go on without would stop them in silence."""
+def test_lost_asset_event_fails_the_task_until_one_is_sent(entra, connect, tmp_path, logs):
+    """DAGs wait for it: to go on without would stop them in silence. The error's text may hold a secret."""
     connect(entra)
+
+    canary = "canary-of-no-masker"
 
     class Refusing:
         def __getitem__(self, outlet):
-            raise ConnectionError("no events")
+            raise ConnectionError(canary)
 
     def store(if_exists, name):
         PartnerCenterLicensesToObjectStorageOperator(
@@ -119,11 +127,15 @@ def test_lost_asset_event_fails_the_task_until_one_is_sent(entra, connect, tmp_p
             outlets=[Asset("a")],
         ).execute({"outlet_events": Refusing()})
 
-    with pytest.raises(ConnectionError, match="no events"):
+    with pytest.raises(TransportError, match=r"a.csv is written, but its asset events failed: run the task") as retried:
         store("replace", "a.csv")
     # A retry would find the file and skip, without an event again.
-    with pytest.raises(AirflowFailException, match="remove the file"):
+    with pytest.raises(AirflowFailException, match=r"events failed: remove the file") as failed:
         store("skip", "b.csv")
+    assert "in __getitem__" in logs.text
+    shown = [*traceback.format_exception(retried.value), *traceback.format_exception(failed.value), logs.text]
+    assert "unexpected ConnectionError" in shown[-2]
+    assert not [text for text in shown if canary in text]
 
 
 def test_links_survive_the_database():

@@ -538,6 +538,18 @@ def test_deadline_ends_it_after_one_look_at_least(emulator):
     assert "crm/reseller 2026-11-16T00:00:00Z" in event["message"]
 
 
+def test_deadline_without_an_offset_is_utc(emulator):
+    """As newer_than is; what is no time is told before anything is asked."""
+    past = datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=1)
+    event = asyncio.run(_fire(_trigger(deadline=past.isoformat(), newer_than=LATER)))
+    assert event["status"] == "timeout"
+    asked = len(emulator.requests)
+    event = asyncio.run(_fire(_trigger(deadline="tomorrow")))
+    assert event["error"] == "ConfigurationError"
+    assert event["message"].startswith("deadline 'tomorrow' is not an ISO 8601 time")
+    assert len(emulator.requests) == asked
+
+
 def test_deadline_ends_it_while_every_look_fails(emulator):
     """Also where no look has ever worked."""
     emulator.answer_next(UNAVAILABLE, PARTNER, times=99)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from airflow_partnercenter.cli import main
+
 
 @pytest.fixture(scope="module")
 def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -30,6 +32,16 @@ def run_demo(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
 
 
+def test_demo_without_a_day_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No report can be of it, and the one that is there stays."""
+    report = tmp_path / "lake" / "licenses_report.html"
+    report.parent.mkdir()
+    report.write_text("x")
+    assert main(["demo", "--days", "0", "--folder", str(tmp_path)]) == 1
+    assert "--days is 0: at least 1 is needed" in capsys.readouterr().err
+    assert report.read_text() == "x"
+
+
 @pytest.mark.parametrize("which", ["first", "second"])
 def test_demo_prints_the_table_and_the_path_of_the_report(demo_folder: Path, which: str) -> None:
     """It exits 0, the first time and again, and what it prints is what lies in the lake."""
@@ -47,4 +59,5 @@ def test_demo_prints_the_table_and_the_path_of_the_report(demo_folder: Path, whi
     assert f"{sold:,}" in page
     assert "Usage beside deployment" in page
     assert "Prorated deployment percent" in page
+    assert (demo_folder / "tokens.json").stat().st_mode & 0o777 == 0o600
     assert sorted(file.suffix for file in report.parent.glob("licenses_report*")) == [".csv"] * 7 + [".html"]

@@ -1,6 +1,8 @@
 """The wheel and the source archive: what is in them, and that anybody builds the same bytes."""
 
+import ast
 import re
+import sys
 import tarfile
 import zipfile
 from email.message import Message
@@ -17,6 +19,21 @@ WHEEL_BYTES_AT_MOST = 600_000
 SDIST_BYTES_AT_MOST = 10_000_000
 #: What may be in the package beside Python.
 PACKAGE_DATA = {".bin", ".css", ".jinja", ".md", ".typed"}
+#: Imported, but not asked for by name: Airflow's own, an extra's, or part of how another requirement works.
+COMES_WITH = {
+    "airflow": "apache-airflow",
+    "asgiref": "apache-airflow",
+    "attrs": "openlineage",
+    "azure": "azure",
+    "flask_appbuilder": "apache-airflow 2",
+    "jwt": "msal",
+    "numpy": "pandas",
+    "openlineage": "openlineage",
+    "pytest": "who tests with the emulator",
+    "sqlalchemy": "apache-airflow",
+    "starlette": "fastapi",
+    "wtforms": "apache-airflow 2",
+}
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +138,17 @@ def test_no_dependency_has_an_upper_bound(metadata: Message) -> None:
     requirements = metadata.get_all("Requires-Dist", [])
     assert len(requirements) > 12
     assert [line for line in requirements if re.search(r"<|==|~=", line.split(";")[0])] == []
+
+
+def test_what_is_imported_is_required(metadata: Message) -> None:
+    """A library that only happens to be there, as something else needs it today, may be gone tomorrow."""
+    required = {re.split(r"[^\w-]", line)[0] for line in metadata.get_all("Requires-Dist", [])}
+    trees = [ast.parse(file.read_text()) for file in (REPOSITORY / "airflow_partnercenter").rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    imported = {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"airflow_partnercenter"}
+    assert imported - required == COMES_WITH.keys()
 
 
 def test_entry_points_are_the_provider_and_the_command(artefacts: Artefacts) -> None:

@@ -352,6 +352,8 @@ def test_destination_that_is_a_folder_is_one_sentence(tmp_path):
     (tmp_path / "a.csv").mkdir()
     with pytest.raises(ConfigurationError, match="cannot be written"):
         _write(f"file://{tmp_path}/a.csv", RECORDS)
+    with pytest.raises(ConfigurationError, match="cannot be written"):  # if_exists="skip" must not take it for a file
+        Destination.parse(f"file://{tmp_path}/a.csv").exists()
     assert os.listdir(tmp_path) == ["a.csv"]
 
 
@@ -397,6 +399,8 @@ def test_snapshots_are_read_in_order_with_nullable_types(tmp_path):
     assert sold.dtype == pd.Int64Dtype()
     assert sold.isna().tolist() == [False, True, False]
     assert read_snapshots(f"file://{tmp_path}/none") == {}
+    with pytest.raises(ConfigurationError, match="has no scheme: write file:///path"):
+        read_snapshots(str(tmp_path))
 
 
 def test_snapshot_that_is_no_parquet_is_one_of_our_errors(tmp_path):

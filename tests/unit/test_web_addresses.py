@@ -30,6 +30,7 @@ def configured(monkeypatch: pytest.MonkeyPatch) -> None:
         ("s3://any_connection@bucket/lake/x/a.html", "https://reports.example/x/a.html"),
         ("s3a://bucket/lake/a.html", "https://reports.example/a.html"),
         ("s3://bucket/lake/private/a.html", "https://private.example/p/a.html"),
+        ("s3://bucket/lake/50% of a?b#c.html", "https://reports.example/50%25%20of%20a%3Fb%23c.html"),
         ("s3://other/a.html", "https://other.example/a.html"),
         ("file:///data/lake/a.html", "http://127.0.0.1:8080/lake/a.html"),
         ("file:///data/lake_of_others/a.html", None),
@@ -39,6 +40,12 @@ def configured(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_folder_with_an_address_gives_its_files_theirs(uri: str, address: str | None) -> None:
     """Of nested folders the inner one counts, connections do not, and a name that only begins alike is another one."""
     assert file_web_address(uri) == address
+
+
+def test_what_is_no_uri_is_told_so() -> None:
+    """A plain path has no scheme."""
+    with pytest.raises(ConfigurationError, match=r"'/data/lake/a\.html' has no scheme: write file:///path"):
+        file_web_address("/data/lake/a.html")
 
 
 def test_without_configuration_the_console_of_the_cloud_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -515,6 +515,13 @@ def test_new_connection_keeps_its_refresh_token_alive(run, app, target, options,
     assert json.loads(target.read_text())["extra"]["token_cache"] == cache
 
 
+def test_only_the_word_none_asks_for_no_cache(run, app, target):
+    """What begins like it is refused."""
+    outcome = run("login", *app, "--token-cache", "nonevariable:tokens", *to_file(target))
+    assert outcome.status == 1
+    assert "token_cache is neither" in outcome.err
+
+
 def test_public_client_signs_in_again_without_any_option(run, emulator, target, monkeypatch, as_server):
     """A connection with a refresh token and no secret is a public client's."""
     old = emulator.connection("public_client")

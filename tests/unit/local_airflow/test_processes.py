@@ -24,9 +24,18 @@ DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); prin
 PARENT = """
 import sys, time
 from pathlib import Path
-from airflow_partnercenter.local_airflow.processes import Component
+from airflow_partnercenter.local_airflow.processes import Component, stop
 component = Component("sleeper", [sys.executable, "-c", {code!r}], {{}}, Path({log!r}))
-time.sleep(60)
+{then}
+"""
+
+# Says when it is told to end, and does not.
+RESISTING = """
+import os, signal, time
+signal.signal(signal.SIGTERM, lambda *_: print("told", flush=True))
+print(os.getpid(), flush=True)
+while True:
+    time.sleep(60)
 """
 
 
@@ -41,6 +50,16 @@ def eventually(condition: Callable[[], object], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def parent(code: str, log: Path, then: str) -> "subprocess.Popen[bytes]":
+    """Start what runs Python code as a component, and then does something else."""
+    return subprocess.Popen([sys.executable, "-c", PARENT.format(code=code, log=str(log), then=then)])
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Return whether a process is no more, be it buried or not."""
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 def test_component_that_ends_by_itself_is_named_with_its_last_words(tmp_path: Path) -> None:
@@ -84,10 +103,34 @@ def test_deaf_component_is_ended_all_the_same(tmp_path: Path) -> None:
 def test_killed_parent_takes_its_components_with_it(tmp_path: Path) -> None:
     """Whoever started them had no chance to end them."""
     log = tmp_path / "sleeper.log"
-    code = PARENT.format(code="import os, time; print(os.getpid(), flush=True); time.sleep(60)", log=str(log))
-    with subprocess.Popen([sys.executable, "-c", code]) as parent:
+    code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    with parent(code, log, "time.sleep(60)") as started:
         eventually(lambda: log.exists() and log.read_text().strip())
         sleeper = psutil.Process(int(log.read_text()))
         assert sleeper.is_running()
-        parent.send_signal(signal.SIGKILL)
-    eventually(lambda: not sleeper.is_running() or sleeper.status() == psutil.STATUS_ZOMBIE)
+        started.send_signal(signal.SIGKILL)
+    eventually(lambda: has_ended(sleeper))
+
+
+def test_parent_killed_while_it_stops_its_components_takes_the_deaf_one_with_it(tmp_path: Path) -> None:
+    """It had told the component to end, and had no chance to make it."""
+    log = tmp_path / "sleeper.log"
+    then = f"while not Path({str(log)!r}).read_text().strip(): time.sleep(0.05)\nstop([component], seconds=60)"
+    with parent(RESISTING, log, then) as started:
+        eventually(lambda: log.exists() and "told" in log.read_text())
+        resisting = psutil.Process(int(log.read_text().split()[0]))
+        started.send_signal(signal.SIGKILL)
+    assert not has_ended(resisting)
+    eventually(lambda: has_ended(resisting))
+
+
+def test_stopped_components_leave_nothing_behind(tmp_path: Path) -> None:
+    """What waits for the end of the parent ends too, at once."""
+    running = component(tmp_path, "import time; print('up', flush=True); time.sleep(60)")
+    eventually(lambda: "up" in running.log_end())
+    waiting = [each for each in psutil.Process().children(recursive=True) if each.pid not in running.processes()]
+    assert [each.name() for each in waiting] == ["sh"]
+
+    stop([running])
+
+    eventually(lambda: all(has_ended(each) for each in waiting), seconds=3)
