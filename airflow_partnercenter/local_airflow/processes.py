@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -15,10 +16,12 @@ STOP_SECONDS = 5
 # Ends with the process that started it, whatever happens to that one: then its pipe closes without a word, and the
 # whole group is told to stop, then made to. What waits for that has a session of its own: whoever signals the
 # component's does not meet it, so that it is there also if who started them is killed in the middle of stopping them.
-# (By descriptor 3: what a shell starts with & has an empty standard input.)
+# (By descriptor 3: what a shell starts with & has an empty standard input. By Python: macOS has no `setsid`.)
+_WATCH = 'read -r _ && exit; kill -TERM "-$1"; sleep 5; kill -KILL "-$1"'
+_IN_A_SESSION = 'import os, sys; os.setsid(); os.execv("/bin/sh", ["sh", "-c", *sys.argv[1:]])'
 _TIED_TO_PARENT = (
-    """exec 3<&0; setsid /bin/sh -c 'read -r _ && exit; kill -TERM "-$1"; sleep 5; kill -KILL "-$1"' sh $$ """
-    '<&3 3<&- >/dev/null 2>&1 & "$@" 3<&- </dev/null & wait $!'
+    f"exec 3<&0; \"$0\" -ISc '{_IN_A_SESSION}' '{_WATCH}' sh $$ <&3 3<&- >/dev/null 2>&1 & "
+    '"$@" 3<&- </dev/null & wait $!'
 )
 
 
@@ -46,7 +49,7 @@ class Component:
         self.log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - our own commands
-                ["/bin/sh", "-c", _TIED_TO_PARENT, "sh", *command],
+                ["/bin/sh", "-c", _TIED_TO_PARENT, sys.executable, *command],
                 env=dict(environment),
                 stdin=subprocess.PIPE,
                 stdout=output,

@@ -128,8 +128,12 @@ def test_stopped_components_leave_nothing_behind(tmp_path: Path) -> None:
     """What waits for the end of the parent ends too, at once."""
     running = component(tmp_path, "import time; print('up', flush=True); time.sleep(60)")
     eventually(lambda: "up" in running.log_end())
-    waiting = [each for each in psutil.Process().children(recursive=True) if each.pid not in running.processes()]
-    assert [each.name() for each in waiting] == ["sh"]
+
+    def beside() -> list[psutil.Process]:
+        return [each for each in psutil.Process().children(recursive=True) if each.pid not in running.processes()]
+
+    eventually(lambda: [each.name() for each in beside()] == ["sh"])
+    waiting = beside()
 
     stop([running])
 
