@@ -29,7 +29,8 @@ def main() -> int:
 
 
 def _each(environments: list[Environment], do: Callable[[Environment], bool]) -> int:
-    return 0 if all([do(each) for each in environments]) else 1
+    done = [do(each) for each in environments]
+    return 0 if all(done) else 1
 
 
 def _tested(environment: Environment, *, quick: bool, options: list[str]) -> bool:
