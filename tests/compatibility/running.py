@@ -49,7 +49,7 @@ def run(environment: Environment, *, quick: bool, options: list[str]) -> dict[st
         code = subprocess.run(
             [
                 *(environment.executable, "-m", "pytest", "--durations=25", f"--junit-xml={report}"),
-                *("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder"),
+                *("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder"),
                 f"--basetemp={environment.folder / 'tmp'}",
                 # pytest ignores nothing that it was told to begin at
                 f"--override-ini=testpaths={' '.join(each for each in TEST_FOLDERS if each not in left_out)}",
