@@ -252,6 +252,9 @@ def main() -> None:
     job = Job(**json.loads(sys.argv[1]))
     shutil.rmtree(job.folder, ignore_errors=True)
     Path(job.folder).mkdir(parents=True)
+    # A task's process is a fork of its supervisor.
+    import airflow.sdk.execution_time.supervisor
+    import airflow.sdk.execution_time.task_runner  # noqa: F401
     from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, ObjectStoragePath  # noqa: F401
 
     logging.disable(logging.INFO)

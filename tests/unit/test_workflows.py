@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.compatibility.environments import ENVIRONMENTS
 from tests.support.artefacts import REPOSITORY
 
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
@@ -91,13 +92,20 @@ def test_nothing_is_left_open(path: Path) -> None:
     checkouts = [step for step in _steps(path) if "actions/checkout" in step.get("uses", "")]
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
     # Only values that nobody outside can choose are put into the file's own fields.
-    assert set(re.findall(r"\$\{\{ (.*?) \}\}", text)) <= {"github.ref", "matrix.python"}
+    assert set(re.findall(r"\$\{\{ (.*?) \}\}", text)) <= {"github.ref", "matrix.environment", "matrix.python"}
 
 
 @each_workflow
 def test_no_package_index_is_named(path: Path) -> None:
     """Where packages come from and go to is a setting of the runner and of the action."""
     assert re.findall(r"[\w.-]+\.(?:org|io|com|net)\b|https?://", path.read_text()) == []
+
+
+def test_every_environment_is_tested() -> None:
+    """On the Python that its name says."""
+    job = _read(REPOSITORY / ".github" / "workflows" / "ci.yml")["jobs"]["compatibility"]
+    found = {each["environment"]: each["python"] for each in job["strategy"]["matrix"]["include"]}
+    assert found == {each.name: each.python for each in ENVIRONMENTS}
 
 
 def test_release_workflow_publishes_what_make_release_built() -> None:
