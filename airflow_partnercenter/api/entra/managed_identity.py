@@ -7,6 +7,7 @@ Source: https://learn.microsoft.com/en-us/entra/identity/managed-identities-azur
 from typing import Any
 
 import msal
+from msal.exceptions import MsalError
 import requests
 from urllib3.util import Retry
 
@@ -50,7 +51,7 @@ class ManagedIdentityTokens:
             # The session below has tried again; a request to Partner Center must not multiply that.
             unreachable.retries_are_used_up = True
             raise unreachable from error
-        except (ValueError, LookupError, TypeError, AttributeError, msal.exceptions.MsalError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, MsalError) as error:
             raise self._refused(f"its answer is not understood ({type(error).__name__})") from None
         token = result.get("access_token")
         if not isinstance(token, str) or not token:
