@@ -59,8 +59,8 @@ def signs_by_certificate_alone() -> bool:
 def _certificate_credential(certificate: Certificate) -> dict[str, Any]:
     """Return a certificate as MSAL wants it.
 
-    With the certificate alone MSAL signs by the newer standard (PS256, SHA-256), since 1.35; those that Airflow 2.11 and
-    3.0 were released with need a SHA-1 thumbprint. MSAL sends the issuers' certificates, which trust by subject name
+    With the certificate alone MSAL signs by the newer standard (PS256, SHA-256), since 1.35; the releases that Airflow
+    2.11 and 3.0 came with need a SHA-1 thumbprint. MSAL sends the issuers' certificates, which trust by subject name
     and issuer needs, only where it is given one.
     """
     credential = {"private_key": certificate.private_key}

@@ -7,8 +7,8 @@ Source: https://learn.microsoft.com/en-us/entra/identity/managed-identities-azur
 from typing import Any
 
 import msal
-from msal.exceptions import MsalError
 import requests
+from msal.exceptions import MsalError
 from urllib3.util import Retry
 
 from airflow_partnercenter.api.entra.credentials import ManagedIdentity
