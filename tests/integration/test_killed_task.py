@@ -23,7 +23,7 @@ def test_killed_task_leaves_the_old_file_and_no_spool(emulator, connect, tmp_pat
     old.write_text("yesterday's")
     monkeypatch.setattr(tempfile, "tempdir", str(spools))
     connect(emulator)
-    emulator.answer_next(Answer(503, headers={"Retry-After": "60"}), "commercial", times=9)
+    emulator.answer_next(Answer(503, headers={"Retry-After": "30"}), "commercial")
     operator = PartnerCenterLicensesToObjectStorageOperator(
         task_id="store", resource="licenses_deployment", destination=f"file://{old}"
     )
