@@ -16,7 +16,7 @@ from tests.compatibility.environments import NEVER, REPOSITORY, SAME_EVERYWHERE,
 from tests.compatibility.uv import uv
 
 #: What the tests read beside themselves. Our package is not among it: they import the installed one.
-_READ_BY_TESTS = ("tests", "docs", "requirements", "benchmarks", ".ci")
+_READ_BY_TESTS = ("tests", "docs", "requirements", "benchmarks", "release", ".ci")
 #: Their versions are written down with the results.
 _KEY_PACKAGES = (
     *("apache-airflow", "apache-airflow-providers-common-compat", "apache-airflow-providers-amazon"),
