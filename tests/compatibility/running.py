@@ -12,11 +12,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.compatibility.environments import NEVER, REPOSITORY, SAME_EVERYWHERE, Environment
+from tests.compatibility.environments import NEVER, REPOSITORY, SAME_EVERYWHERE, TEST_FOLDERS, Environment
 from tests.compatibility.uv import uv
 
 #: What the tests read beside themselves. Our package is not among it: they import the installed one.
-_READ_BY_TESTS = ("tests", "docs", "requirements", "benchmarks", ".ci")
+_READ_BY_TESTS = ("tests", "docs", "requirements", "benchmarks", "release", ".ci")
 #: Their versions are written down with the results.
 _KEY_PACKAGES = (
     *("apache-airflow", "apache-airflow-providers-common-compat", "apache-airflow-providers-amazon"),
@@ -49,7 +49,10 @@ def run(environment: Environment, *, quick: bool, options: list[str]) -> dict[st
         code = subprocess.run(
             [
                 *(environment.executable, "-m", "pytest", "--durations=25", f"--junit-xml={report}"),
+                *("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder"),
                 f"--basetemp={environment.folder / 'tmp'}",
+                # pytest ignores nothing that it was told to begin at
+                f"--override-ini=testpaths={' '.join(each for each in TEST_FOLDERS if each not in left_out)}",
                 *(f"--ignore={path}" for path in left_out),
                 *options,
             ],

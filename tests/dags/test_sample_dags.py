@@ -631,8 +631,6 @@ def test_chat_is_told_where_the_commented_lines_are_taken(
     dag_bag: Any, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A copy of the DAG with the two lines for Slack, and another notifier in its place: it is given the whole text."""
-    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-
     (tmp_path / "copy").mkdir()
     (tmp_path / "chat_for_test.py").write_text(CHAT.format(file=str(tmp_path / "told")))
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -648,9 +646,8 @@ def test_chat_is_told_where_the_commented_lines_are_taken(
         assert slack in text
         text = text.replace(slack, ours)
     (tmp_path / "copy" / "report_with_chat.py").write_text(text)
-    bag = DagBag(dag_folder=str(tmp_path / "copy"))
+    bag = airflow_dags.registered(folder=tmp_path / "copy")
     assert bag.import_errors == {}
-    sync_bag_to_db(bag, "dags-folder", None)
     addresses = {tmp_path.as_uri(): "https://reports.partner.example/licences"}
     monkeypatch.setenv("AIRFLOW__PARTNER_CENTER__FILE_WEB_ADDRESSES", json.dumps(addresses))
     conf = {"lake": (tmp_path / "lake").as_uri(), "fall_percent": 0, "fall_seats": 1}

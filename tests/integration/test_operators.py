@@ -136,7 +136,8 @@ def test_parquet_file_says_where_it_comes_from(emulator, connect, tmp_path):
         "partner_center.resource": "licenses_deployment",
         "partner_center.correlation_id": described["correlation_id"],
         "partner_center.package_version": __version__,
-        "partner_center.row_count": str(described["row_count"]),
+        # pyarrow before 18 cannot say at the end of a file what it did not know at the beginning
+        **({"partner_center.row_count": str(described["row_count"])} if int(pa.__version__.split(".")[0]) > 17 else {}),
     }
 
 

@@ -101,9 +101,11 @@ def test_alias_event_of_airflow_2_can_be_put_into_a_set():
 def collector(monkeypatch):
     """Return a collector as Airflow has it where a lineage reader is installed."""
     collector = HookLineageCollector()
-    monkeypatch.setattr(
-        "airflow.providers.common.compat.sdk.get_hook_lineage_collector", lambda: collector, raising=False
-    )
+    places = ["airflow.providers.common.compat.sdk"]
+    if AIRFLOW.release < (3, 2):
+        places.append("airflow.lineage.hook")  # where older releases of common.compat ask
+    for place in places:
+        monkeypatch.setattr(f"{place}.get_hook_lineage_collector", lambda: collector, raising=False)
     if AIRFLOW.release >= (3, 2):
         monkeypatch.setattr("airflow.sdk.plugins_manager.get_hook_lineage_readers_plugins", lambda: [object])
     return collector

@@ -3,6 +3,7 @@
 Source: https://learn.microsoft.com/en-us/entra/identity-platform/certificate-credentials (read 2026-11-25)
 """
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +51,21 @@ def _federated_token(path: str, redactor: Redactor) -> str:
     return token
 
 
+def signs_by_certificate_alone() -> bool:
+    """Return whether this MSAL finds out a certificate's thumbprint by itself."""
+    return tuple(map(int, version("msal").split(".")[:2])) >= (1, 35)
+
+
 def _certificate_credential(certificate: Certificate) -> dict[str, Any]:
     """Return a certificate as MSAL wants it.
 
-    With the certificate alone MSAL signs by the newer standard (PS256, SHA-256). It sends the issuers' certificates,
-    which trust by subject name and issuer needs, only where it is given a SHA-1 thumbprint.
+    With the certificate alone MSAL signs by the newer standard (PS256, SHA-256), since 1.35; the releases that Airflow
+    2.11 and 3.0 came with need a SHA-1 thumbprint. MSAL sends the issuers' certificates, which trust by subject name
+    and issuer needs, only where it is given one.
     """
     credential = {"private_key": certificate.private_key}
     if certificate.chain:
         credential["public_certificate"] = certificate.chain
-    if certificate.has_issuers or not certificate.chain:
+    if certificate.has_issuers or not certificate.chain or not signs_by_certificate_alone():
         credential["thumbprint"] = certificate.thumbprint
     return credential

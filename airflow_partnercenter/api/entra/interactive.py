@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any
 
 import msal
+from msal.exceptions import MsalError
 
 from airflow_partnercenter.api.entra.claims import TokenClaims, read_claims
 from airflow_partnercenter.api.entra.client_credential import client_credential
@@ -246,7 +247,7 @@ class InteractiveSignIn:
         """Turn what MSAL raises about an answer that is none into one sentence."""
         try:
             yield
-        except (ValueError, LookupError, TypeError, AttributeError, RuntimeError, msal.exceptions.MsalError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RuntimeError, MsalError) as error:
             # Not chained: MSAL's text repeats the ID token it did not like.
             raise TokenServiceError(
                 f"The token service at {self._authority} answered in a way MSAL does not accept "

@@ -8,6 +8,7 @@ from typing import Any
 
 import msal
 import requests
+from msal.exceptions import MsalError
 from urllib3.util import Retry
 
 from airflow_partnercenter.api.entra.credentials import ManagedIdentity
@@ -50,7 +51,7 @@ class ManagedIdentityTokens:
             # The session below has tried again; a request to Partner Center must not multiply that.
             unreachable.retries_are_used_up = True
             raise unreachable from error
-        except (ValueError, LookupError, TypeError, AttributeError, msal.exceptions.MsalError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, MsalError) as error:
             raise self._refused(f"its answer is not understood ({type(error).__name__})") from None
         token = result.get("access_token")
         if not isinstance(token, str) or not token:

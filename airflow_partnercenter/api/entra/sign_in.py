@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import msal
+from msal.exceptions import MsalError
 
 from airflow_partnercenter.api.entra.client_credential import client_credential
 from airflow_partnercenter.api.entra.credentials import AppUserCredentials, Certificate, SignInCredentials
@@ -90,7 +91,7 @@ class SignIn:
                 result = self._for_user(self._credentials.refresh_token)
             else:
                 result = self._for_application()
-        except (ValueError, LookupError, TypeError, AttributeError, msal.exceptions.MsalError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, MsalError) as error:
             # MSAL raises these when the answer is not one of a token service at all.
             raise TokenServiceError(
                 f"The token service at {self._authority} answered in a way MSAL does not understand "
