@@ -65,6 +65,11 @@ def test_dags_import_without_errors(dag_bag: Any) -> None:
     assert set(dag_bag.dags) == DAG_IDS
 
 
+def test_dags_use_nothing_that_airflow_warns_of(dag_bag: Any) -> None:
+    """Airflow shows the warnings of a file to its users; theirs would be the same in a copy of it."""
+    assert dag_bag.captured_warnings == {}
+
+
 def test_dags_explain_themselves_in_the_ui(dag_bag: Any) -> None:
     """Each has a sentence in the list, a page of its own, a tag, and for each parameter a title and a help text."""
     for dag in dag_bag.dags.values():
@@ -631,8 +636,6 @@ def test_chat_is_told_where_the_commented_lines_are_taken(
     dag_bag: Any, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A copy of the DAG with the two lines for Slack, and another notifier in its place: it is given the whole text."""
-    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-
     (tmp_path / "copy").mkdir()
     (tmp_path / "chat_for_test.py").write_text(CHAT.format(file=str(tmp_path / "told")))
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -648,9 +651,8 @@ def test_chat_is_told_where_the_commented_lines_are_taken(
         assert slack in text
         text = text.replace(slack, ours)
     (tmp_path / "copy" / "report_with_chat.py").write_text(text)
-    bag = DagBag(dag_folder=str(tmp_path / "copy"))
+    bag = airflow_dags.registered(folder=tmp_path / "copy")
     assert bag.import_errors == {}
-    sync_bag_to_db(bag, "dags-folder", None)
     addresses = {tmp_path.as_uri(): "https://reports.partner.example/licences"}
     monkeypatch.setenv("AIRFLOW__PARTNER_CENTER__FILE_WEB_ADDRESSES", json.dumps(addresses))
     conf = {"lake": (tmp_path / "lake").as_uri(), "fall_percent": 0, "fall_seats": 1}
