@@ -23,8 +23,9 @@ demo: .venv/demo.installed ## Run the report DAG on the emulator; print the lice
 ui: .venv/demo.installed ## Run Airflow's UI with the sample DAGs on the emulator until Ctrl-C; print its address
 	@$(BIN)/airflow-partnercenter ui --folder .ui $(if $(PORT),--port $(PORT))
 
-test: .venv/dev.installed build/node/azurite.installed ## Run the default test suite, a file in each of up to four processes
-	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Four processes on two cores too: half of the time is waiting for an Airflow, a browser or an emulator.
+test: .venv/dev.installed build/node/azurite.installed ## Run the default test suite, a file in each of four processes
+	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-system: .venv/system.installed ## Kill a worker, restart the service: a real Airflow on Celery (about four minutes)
 	@$(SERVERS)

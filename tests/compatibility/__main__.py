@@ -1,17 +1,13 @@
 """The command behind `make test-compat`."""
 
 import argparse
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.compatibility.compiling import compile_pins
 from tests.compatibility.environments import Environment, chosen
 from tests.compatibility.running import NoPythonError, built_wheel, run
 from tests.compatibility.table import record
-
-_PARALLEL = 2
 
 
 def main() -> int:
@@ -33,8 +29,8 @@ def main() -> int:
 
 
 def _each(environments: list[Environment], do: Callable[[Environment], bool]) -> int:
-    with ThreadPoolExecutor(min(_PARALLEL, os.cpu_count() or 1)) as pool:
-        return 0 if all(list(pool.map(do, environments))) else 1
+    done = [do(each) for each in environments]
+    return 0 if all(done) else 1
 
 
 def _tested(environment: Environment, *, quick: bool, options: list[str]) -> bool:

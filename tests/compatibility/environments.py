@@ -11,6 +11,7 @@ _PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
 
 NEVER: list[str] = _TABLE["tests"]["never"]
 SAME_EVERYWHERE: list[str] = _TABLE["tests"]["same_everywhere"]
+TEST_FOLDERS: list[str] = _PROJECT["tool"]["pytest"]["ini_options"]["testpaths"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.compatibility.environments import NEVER, REPOSITORY, SAME_EVERYWHERE, Environment
+from tests.compatibility.environments import NEVER, REPOSITORY, SAME_EVERYWHERE, TEST_FOLDERS, Environment
 from tests.compatibility.uv import uv
 
 #: What the tests read beside themselves. Our package is not among it: they import the installed one.
@@ -49,7 +49,10 @@ def run(environment: Environment, *, quick: bool, options: list[str]) -> dict[st
         code = subprocess.run(
             [
                 *(environment.executable, "-m", "pytest", "--durations=25", f"--junit-xml={report}"),
+                *("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder"),
                 f"--basetemp={environment.folder / 'tmp'}",
+                # pytest ignores nothing that it was told to begin at
+                f"--override-ini=testpaths={' '.join(each for each in TEST_FOLDERS if each not in left_out)}",
                 *(f"--ignore={path}" for path in left_out),
                 *options,
             ],

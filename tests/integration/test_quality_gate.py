@@ -95,7 +95,7 @@ def test_results_are_returned_as_plain_json(entra, connect, tmp_path):
         ({"expectations": {"fail": {"row_count": 1}}}, ["row_count_at_least"]),
         ({"expectations": {"fail": {"active_at_most_qualified": True}}}, ["licenses_active", "licenses_deployment"]),
         ({"resource": "licences", "expectations": {"fail": {"no_null_keys": True}}}, ["licences"]),
-        ({"destination_name": "x" * 1500 + ".csv", "outlets": [AssetAlias("files")]}, ["AssetAlias"]),
+        ({"destination_name": "x" * 3000 + ".csv", "outlets": [AssetAlias("files")]}, ["AssetAlias"]),
     ],
     ids=["unknown", "not for the resource", "unknown resource", "no asset can have that name"],
 )

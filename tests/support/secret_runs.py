@@ -219,19 +219,11 @@ THROUGH_EVERYTHING = {
     # Airflow 2 has no asset watcher, and so not the DAG that one starts.
     "partner_center_backfill" if AIRFLOW.major < 3 else "partner_center_on_new_data",
 }
-#: Through these runs every other DAG that uses the connection too: one for each place where a failure begins.
+#: Through these runs every other DAG that uses the connection too: one for each place where a failure begins, which is
+#: the connection, the way there, the sign-in and the answer.
 #: What those DAGs have of their own is around the reads (more resources, mapped tasks, a list of customers), and all
 #: read by the same hook; through all cases, they would take three times as long.
-FOR_ALL_DAGS = (
-    "wrong_secret",
-    "refused_proxy",
-    "masked_and_unknown_fields",
-    "refresh_token_expired",
-    "echo_403_text",
-    "echo_500",
-    "echo_of_entra",
-    "cut_off",
-)
+FOR_ALL_DAGS = ("masked_and_unknown_fields", "refused_proxy", "refresh_token_expired", "echo_500")
 
 
 #: Of the sample DAGs, on this Airflow.

@@ -12,6 +12,7 @@ from airflow_partnercenter.api.resources import RESOURCES
 from airflow_partnercenter.exceptions import ConfigurationError, ExpectationError
 from airflow_partnercenter.expectations import EXPECTATIONS, ExpectedRows, QualityGate, require
 
+
 def _rows(resource: str = "licenses_deployment") -> ExpectedRows:
     declared = RESOURCES[resource]
     return ExpectedRows(resource, declared.columns, declared.key)

@@ -34,7 +34,8 @@ def test_asset_uri_is_that_of_the_file_whatever_leads_there(destination, asset):
     """No connection in it, one spelling of the scheme; and Airflow changes nothing of it, so that a DAG can name it."""
     uri = FileLocation.of(destination).asset_uri
     assert uri == asset
-    assert (Asset(uri=uri).uri, Asset(uri=uri).name) == (asset, asset)
+    known = Asset(uri=uri)
+    assert (known.uri, getattr(known, "name", known.uri)) == (asset, asset)  # on Airflow 2 its URI is all it has
 
 
 @pytest.mark.parametrize(

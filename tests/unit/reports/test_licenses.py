@@ -227,7 +227,7 @@ ROWS = st.lists(
 
 
 @given(st.lists(ROWS, max_size=4))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_overlapping_files_never_count_twice(files: list[Rows]) -> None:
     """However files repeat one another's dates, the tables equal loops over the newest rows of each date."""
     report = build(*files)
@@ -239,7 +239,7 @@ def test_overlapping_files_never_count_twice(files: list[Rows]) -> None:
 @given(
     st.lists(ROWS.map(lambda rows: [row | {"licenses_sold": row["licenses_sold"] or None} for row in rows]), max_size=4)
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_sums_and_changes_of_the_parts_make_the_whole(files: list[Rows]) -> None:
     """Services, products and customers each add up to the totals, with missing counts too."""
     report = build(*files)
