@@ -70,7 +70,7 @@ class VariableStore:
         except Exception as error:  # whatever a secrets backend, the supervisor or the database raises
             raise TokenStoreError(
                 f"it cannot be read ({type(error).__name__}): check that tasks and triggers may read it, or name a "
-                "file."
+                "file. On Airflow 3.0 only they can."
             ) from error
         return None if text is None else str(text)
 

@@ -1,4 +1,4 @@
-"""``airflow partner-center …``: the same commands under Airflow 3's own. Imported at every start of that command."""
+"""``airflow partner-center …``: the same commands under Airflow's own, from 3.2 on. Imported at every start of that."""
 
 import argparse
 import sys

@@ -9,8 +9,8 @@ from airflow_partnercenter import cli
 PAGE = Path(__file__).parents[1] / "reference" / "command-line.md"
 _BEGINNING = """# Command line
 
-`airflow-partnercenter COMMAND`; on Airflow 3 `login` and `check` are commands of `airflow partner-center` too. Each
-ends with status 0 if all went well. How to use them: [The connection](../connection.md#sign-in-login) and
+`airflow-partnercenter COMMAND`; from Airflow 3.2 on `login` and `check` are commands of `airflow partner-center` too.
+Each ends with status 0 if all went well. How to use them: [The connection](../connection.md#sign-in-login) and
 [Testing your own DAGs](../testing.md).
 
 This page is what `--help` says (`python -m docs.building.command_line` writes it).

@@ -58,9 +58,9 @@ def seeds() -> Iterator[bytes]:
     yield stored.encode()
     yield stored[: len(stored) // 2].encode()
     envelope = json.loads(stored)
-    [section] = envelope["sign_ins"].values()
+    [section] = envelope["tokens"].values()
     for name in section:
-        yield json.dumps(envelope | {"sign_ins": {_OWNER: section | {name: [1]}}}).encode()
+        yield json.dumps(envelope | {"tokens": {_OWNER: section | {name: [1]}}}).encode()
     for other in ("", "{}", "[]", "null", '{"airflow_partnercenter_token_cache": 2}', "key: value", "\0"):
         yield other.encode()
     yield json.dumps(msal.SerializableTokenCache().serialize()).encode()

@@ -65,6 +65,11 @@ def test_dags_import_without_errors(dag_bag: Any) -> None:
     assert set(dag_bag.dags) == DAG_IDS
 
 
+def test_dags_use_nothing_that_airflow_warns_of(dag_bag: Any) -> None:
+    """Airflow shows the warnings of a file to its users; theirs would be the same in a copy of it."""
+    assert dag_bag.captured_warnings == {}
+
+
 def test_dags_explain_themselves_in_the_ui(dag_bag: Any) -> None:
     """Each has a sentence in the list, a page of its own, a tag, and for each parameter a title and a help text."""
     for dag in dag_bag.dags.values():

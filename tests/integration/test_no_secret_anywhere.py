@@ -29,6 +29,7 @@ AIRFLOWS_OWN = re.compile(
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run everything in a process of its own, and return where it left its traces."""
     folder = tmp_path_factory.mktemp("secrets")
+    (folder / "airflow").mkdir()  # Airflow 3.0 makes its database only where the folder is
     with (folder / "console.txt").open("wb") as console:
         done = subprocess.run(
             [sys.executable, "-m", "tests.support.secret_runs", str(folder)],

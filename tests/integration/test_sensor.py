@@ -27,7 +27,11 @@ FRESH = "2026-11-10"
 LATER = "2026-11-17"
 
 
-@pytest.fixture(params=MODES)
+#: On Airflow 3.0 ``dag.test()`` fails at the second look, as it has the time of the first one as a text.
+RESCHEDULED = pytest.param("reschedule", marks=pytest.mark.airflow("!=3.0.*"))
+
+
+@pytest.fixture(params=["poke", RESCHEDULED, "deferrable"])
 def wait(request, emulator, connect, monkeypatch):
     """Return a function that runs the sensor in one of the modes; each request is sent once, to be over soon."""
     from airflow_partnercenter.api.wire.retrying import RetryPolicy
@@ -174,7 +178,7 @@ def test_airflows_retries_begin_again_after_too_many_failures(wait, emulator):
 
 
 @pytest.mark.airflow("<3.3")
-@pytest.mark.parametrize("wait", ["reschedule"], indirect=True)
+@pytest.mark.parametrize("wait", [RESCHEDULED], indirect=True)
 def test_rescheduled_sensor_bears_every_failure_where_none_is_counted(wait, emulator):
     """Its own timeout is what ends it then."""
     emulator.answer_next(UNAVAILABLE, PARTNER, times=3)

@@ -54,7 +54,7 @@ def _sent(emulator: Emulator) -> list[str]:
 def _change(file: Path, **changes: Any) -> None:
     """Change what a section says, or with ``expires_on`` or ``refresh_token`` what MSAL's part of it says."""
     envelope = json.loads(file.read_text())
-    for section in envelope["sign_ins"].values():
+    for section in envelope["tokens"].values():
         for entry in section["msal"]["AccessToken"].values():
             entry["expires_on"] = changes.get("expires_on", entry["expires_on"])
         for entry in section["msal"].get("RefreshToken", {}).values():
@@ -135,7 +135,7 @@ def test_task_whose_token_is_refused_takes_the_one_another_task_got(emulator, fi
     one, other = PartnerCenterHook(), PartnerCenterHook()
     one.list_licenses(RESOURCE)
     other.list_licenses(RESOURCE)
-    (refused,) = json.loads(file.read_text())["sign_ins"].popitem()[1]["msal"]["AccessToken"].values()
+    (refused,) = json.loads(file.read_text())["tokens"].popitem()[1]["msal"]["AccessToken"].values()
     emulator.expire_access_tokens()
     before = len(emulator.token_requests)
     one.list_licenses(RESOURCE)
@@ -236,7 +236,7 @@ def test_connections_that_share_a_cache_keep_apart(emulator, read, file):
     ways = [{}, {"credential": "public_client"}, {"tenant_id": emulator.tenant_domain}]
     assert [read(**way) for way in ways] == [1, 1, 1]
     assert [read(**way) for way in ways] == [0, 0, 0]
-    assert len(json.loads(file.read_text())["sign_ins"]) == 3
+    assert len(json.loads(file.read_text())["tokens"]) == 3
 
 
 def test_section_nobody_has_used_for_ninety_days_is_dropped(read, file):
@@ -244,12 +244,12 @@ def test_section_nobody_has_used_for_ninety_days_is_dropped(read, file):
     read()
     read(credential="public_client")
     envelope = json.loads(file.read_text())
-    dead = next(owner for owner in envelope["sign_ins"] if "22223333" in owner)
-    envelope["sign_ins"][dead]["written"] -= 91 * DAY
+    dead = next(owner for owner in envelope["tokens"] if "22223333" in owner)
+    envelope["tokens"][dead]["written"] -= 91 * DAY
     file.write_text(json.dumps(envelope))
     _change(file, expires_on="1")
     read()
-    assert len(json.loads(file.read_text())["sign_ins"]) == 1
+    assert len(json.loads(file.read_text())["tokens"]) == 1
 
 
 def test_connection_test_never_touches_the_cache(emulator, read, file, connect):
@@ -290,7 +290,7 @@ def test_cache_helps_nobody_to_the_connections_token(emulator, read, file):
     assert emulator.client_secret not in first
     file.unlink()
     read()
-    sections = [json.loads(text)["sign_ins"].popitem()[1] for text in (first, file.read_text())]
+    sections = [json.loads(text)["tokens"].popitem()[1] for text in (first, file.read_text())]
     assert sections[0]["refresh_token"] != sections[1]["refresh_token"]
 
 
@@ -333,7 +333,7 @@ def test_token_service_that_says_less_is_cached_as_well(emulator, read, left_out
     assert (len(set(_sent(emulator))) == 1) is ("refresh_token" in left_out)
 
 
-CUT_OFF = '{"airflow_partnercenter_token_cache": 1, "sign_ins": {"app_user'
+CUT_OFF = '{"airflow_partnercenter_token_cache": 1, "tokens": {"app_user'
 
 
 @pytest.mark.parametrize(
@@ -356,7 +356,7 @@ FOREIGN = {
     "list": "[]",
     "number": "5",
     "nested": "[" * 100_000,
-    "newer version": '{"airflow_partnercenter_token_cache": 2, "sign_ins": {}}',
+    "newer version": '{"airflow_partnercenter_token_cache": 2, "tokens": {}}',
 }
 
 
@@ -394,7 +394,7 @@ def test_damaged_section_is_no_section(read, file, damage):
     """Whatever became of a section, neither we nor MSAL stumble over it: it is replaced."""
     read()
     envelope = json.loads(file.read_text())
-    for section in envelope["sign_ins"].values():
+    for section in envelope["tokens"].values():
         damage(section)
     file.write_text(json.dumps(envelope))
     assert [read(), read()] == [1, 0]
@@ -540,7 +540,7 @@ def test_every_token_of_the_cache_is_masked(emulator, read, file):
     told: list[str] = []
     client = client_of(emulator, on_secret=told.append, token_store=FileStore(file))
     client.list_licenses(RESOURCE)
-    section = json.loads(file.read_text())["sign_ins"].popitem()[1]["msal"]
+    section = json.loads(file.read_text())["tokens"].popitem()[1]["msal"]
     for kind in ("AccessToken", "RefreshToken", "IdToken"):
         assert {entry["secret"] for entry in section[kind].values()} <= set(told)
     assert len(emulator.token_requests) == 1

@@ -1,6 +1,7 @@
 """The token cache in an Airflow Variable, through Airflow's own task runner and database."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -85,6 +86,7 @@ def test_rotated_refresh_token_survives_in_the_variable(emulator: Emulator, conn
     assert second not in _variable()[1]
 
 
+@pytest.mark.airflow("!=3.0.*")  # whose dag.test() runs a trigger without a supervisor
 def test_triggers_share_the_token_of_the_variable(emulator: Emulator, connect: Any, run: Any) -> None:
     """A trigger writes it, and the next one, on a loop of its own as in another triggerer, starts with it."""
     connect(emulator, token_cache=STORE)
@@ -95,12 +97,15 @@ def test_triggers_share_the_token_of_the_variable(emulator: Emulator, connect: A
     for looks in (1, 2):
         assert str(run(dag).state) == "success"
         assert len(emulator.api_requests) == looks
-        assert json.loads(_variable()[1])["sign_ins"]
+        assert json.loads(_variable()[1])["tokens"]
     assert len(emulator.token_requests) == 1
 
 
 def test_variable_is_encrypted_described_and_masked_in_the_ui(emulator: Emulator, connect: Any, run: Any) -> None:
-    """Its name has a word by which Airflow masks it, in the API that the UI reads too."""
+    """Its name has a word by which Airflow masks it, in the API that the UI reads too.
+
+    Airflow 3.0 to 3.2 go by the keys of the JSON instead, so one there has such a word as well.
+    """
     connect(emulator, token_cache=STORE)
     with DAG("masked") as dag:
         PartnerCenterListLicensesOperator(task_id="read", resource=RESOURCE)
@@ -109,7 +114,13 @@ def test_variable_is_encrypted_described_and_masked_in_the_ui(emulator: Emulator
     assert variable.is_encrypted
     assert "Deleting it costs one sign-in" in variable.description
     shown = shown_variable(variable)
-    tokens = [entry["secret"] for entry in json.loads(text)["sign_ins"].popitem()[1]["msal"]["RefreshToken"].values()]
+    [section] = json.loads(text)["tokens"].values()
+    tokens = [
+        entry["secret"]
+        for kind in ("AccessToken", "RefreshToken", "IdToken")
+        for entry in section["msal"].get(kind, {}).values()
+    ]
+    assert len(tokens) >= 2
     assert "***" in shown
     assert not any(token[:40] in shown for token in tokens)
 
@@ -149,7 +160,7 @@ def test_variable_that_cannot_be_decrypted_is_written_anew(emulator: Emulator, c
     with DAG("undecryptable") as dag:
         PartnerCenterListLicensesOperator(task_id="read", resource=RESOURCE)
     run(dag)
-    assert json.loads(_variable()[1])["sign_ins"]
+    assert json.loads(_variable()[1])["tokens"]
 
 
 @pytest.mark.airflow(">=3.0")  # on 2 a script writes to the database itself
@@ -163,8 +174,9 @@ def test_script_without_airflows_supervisor_reads_on_with_one_warning(
     emulator.expire_access_tokens()
     assert hook.list_licenses(RESOURCE)
     (warning,) = [text for text in logs.of("airflow_partnercenter", 30) if "oken" in text]
-    assert f"The token cache in Variable {NAME} is not used: it cannot be written" in warning
-    assert "only tasks and triggers can write Variables" in warning
+    # Airflow 3.0 lets it not even read
+    assert re.search(rf"The token cache in Variable {NAME} is not used: it cannot be (written|read) ", warning)
+    assert re.search("only (tasks and triggers|they) can", warning)
     assert "The read goes on" in warning
 
 

@@ -95,7 +95,7 @@ def forget_fernet() -> None:
     """Let Airflow read its key anew."""
     from airflow.models import crypto
 
-    if ALWAYS_DATED:
-        setattr(crypto, "_fernet", None)  # noqa: B010 - no name of Airflow 3
+    if hasattr(crypto, "_fernet"):
+        setattr(crypto, "_fernet", None)  # noqa: B010 - no name of Airflow 3.2
     else:
         crypto.get_fernet.cache_clear()

@@ -29,6 +29,8 @@ _LATEST = 1e11
 
 _MARK = "airflow_partnercenter_token_cache"
 _VERSION = 1
+# Airflow 3.0 to 3.2 mask a Variable of JSON by the keys in it and not by its name: this one has the word token.
+_SECTIONS = "tokens"
 _Kind = msal.TokenCache.CredentialType
 #: Where each kind of MSAL's entries says how new it is.
 _AGES = {_Kind.ACCESS_TOKEN: "expires_on", _Kind.REFRESH_TOKEN: "last_modification_time"}
@@ -132,7 +134,7 @@ class SignInCache:
                 # A task with a newer connection was here meanwhile.
                 return
             section = self._section(before if before and self._is_ours(before) else None)
-            self._store.save(json.dumps({_MARK: _VERSION, "sign_ins": sections | {self._owner: section}}))
+            self._store.save(json.dumps({_MARK: _VERSION, _SECTIONS: sections | {self._owner: section}}))
             self._renewed = section["renewed"]
         except TokenStoreError as error:
             self._warn(str(error))
@@ -177,7 +179,7 @@ class SignInCache:
                     "it was written by another version of airflow-provider-partnercenter: use one version on all "
                     "workers, or name another place in token_cache."
                 )
-            sections = envelope["sign_ins"].items()
+            sections = envelope[_SECTIONS].items()
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             if text.startswith(f'{{"{_MARK}"'):
                 self._tell(f"The token cache in {store} is damaged and is written anew; a sign-in repairs it.")

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from airflow.providers.common.compat.sdk import task
 
 from airflow_partnercenter.emulator import Answer, Emulator
@@ -123,6 +124,7 @@ def test_trigger_rules_see_skips_and_failures(partner: Emulator, lake: Path) -> 
     assert (lake / "there.csv").read_text() == "before"
 
 
+@pytest.mark.airflow("!=3.0.*")  # whose dag.test() hands over none
 def test_failure_callback_gets_an_error_that_says_what_to_do(partner: Emulator) -> None:
     """Airflow hands over the error itself: a sentence, and our own error as its cause."""
     told: list[BaseException] = []
