@@ -42,17 +42,19 @@ def test_triggerer_looks_and_keeps_its_token(tmp_path: Path) -> None:
                 events = [json.loads(extra) for (extra,) in airflow.query(EVENTS.format("moving"))]
                 return {event["payload"]["processed_dates"][0]["processed_date_time"][:10] for event in events}
 
+            succeeded = "select 1 from dag_run where dag_id = 'on_moving' and state = 'success'"
             airflow.start("dag-processor")
             airflow.start("scheduler")
             airflow.start("triggerer")
             airflow.wait_for(lambda: days() == {"2026-11-16"}, "the first look fires")
+            # Events that wait together share a run.
+            airflow.wait_for(lambda: len(airflow.query(succeeded)) == 1, "the first set has had its run")
             partner.today = date(2026, 11, 21)
             airflow.wait_for(lambda: days() == {"2026-11-16", "2026-11-17"}, "new dates fire")
             looks = len(partner.api_requests)
             airflow.wait_for(lambda: len(partner.api_requests) > looks + 4, "the triggerer goes on looking")
             assert airflow.query("select count(*) from variable where key = 'a_token_cache'") == [(1,)]
-            succeeded = "select 1 from dag_run where dag_id = 'on_moving' and state = 'success'"
-            airflow.wait_for(lambda: len(airflow.query(succeeded)) >= 2, "each set has had its run")
+            airflow.wait_for(lambda: len(airflow.query(succeeded)) == 2, "each set has had its run")
 
 
 @pytest.mark.airflow(">=3.3")  # the store of what was told, which survives a kill
@@ -78,12 +80,18 @@ def test_dag_starts_once_for_each_new_set_of_dates_whatever_is_killed(tmp_path: 
                 values = airflow.query("select value from asset_state_store")
                 return {day for (value,) in values for day in re.findall(r"2026-\d\d-\d\d", value)}
 
+            def runs() -> list[tuple[str, str]]:
+                return airflow.query("select run_type, state from dag_run")
+
             airflow.start("dag-processor")
             airflow.start("scheduler")
             triggerer = airflow.start("triggerer")
-            airflow.wait_for(lambda: days("moving") == days("resting") == ["2026-11-16"], "the first looks start runs")
+            airflow.wait_for(lambda: days("moving") == days("resting") == ["2026-11-16"], "the first looks fire")
+            # Events that wait together share a run.
+            airflow.wait_for(lambda: len(runs()) == 2, "the first looks start runs")
             moving.today = date(2026, 11, 21)
-            airflow.wait_for(lambda: days("moving") == ["2026-11-16", "2026-11-17"], "new dates start a run")
+            airflow.wait_for(lambda: days("moving") == ["2026-11-16", "2026-11-17"], "new dates fire")
+            airflow.wait_for(lambda: len(runs()) == 3, "new dates start a run")
             airflow.wait_for(lambda: "2026-11-20" in kept(), "what was told is kept")
 
             airflow.kill(triggerer)
@@ -96,8 +104,4 @@ def test_dag_starts_once_for_each_new_set_of_dates_whatever_is_killed(tmp_path: 
             assert days("resting") == ["2026-11-16"]
             assert airflow.query("select count(*) from variable where key = 'a_token_cache'") == [(1,)]
             assert len(resting.token_requests) == 1, "the next triggerer starts with the token of the last one"
-
-            def runs() -> list[tuple[str, str]]:
-                return airflow.query("select run_type, state from dag_run")
-
             airflow.wait_for(lambda: runs() == [("asset_triggered", "success")] * 4, "each set has had its run")

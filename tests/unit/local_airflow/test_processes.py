@@ -126,11 +126,13 @@ def test_parent_killed_while_it_stops_its_components_takes_the_deaf_one_with_it(
 
 def test_stopped_components_leave_nothing_behind(tmp_path: Path) -> None:
     """What waits for the end of the parent ends too, at once."""
+    before = psutil.Process().children(recursive=True)
     running = component(tmp_path, "import time; print('up', flush=True); time.sleep(60)")
     eventually(lambda: "up" in running.log_end())
 
     def beside() -> list[psutil.Process]:
-        return [each for each in psutil.Process().children(recursive=True) if each.pid not in running.processes()]
+        new = set(psutil.Process().children(recursive=True)) - set(before)
+        return [each for each in new if each.pid not in running.processes()]
 
     eventually(lambda: [each.name() for each in beside()] == ["sh"])
     waiting = beside()
