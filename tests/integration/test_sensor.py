@@ -168,6 +168,7 @@ def test_too_many_failures_end_it_with_the_last_cause(wait, emulator, told, stat
 
 
 @in_modes_that_count_failures
+@pytest.mark.airflow("!=3.0.*")  # its dag.test() resumes a deferred task's second try where the first one ended
 def test_airflows_retries_begin_again_after_too_many_failures(wait, emulator):
     """The error may heal, so Airflow tries again, and counts from the start."""
     emulator.answer_next(UNAVAILABLE, PARTNER, times=3)
