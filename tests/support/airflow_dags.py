@@ -58,14 +58,14 @@ def run(dag: Any, conf: dict[str, Any] | None = None, logical_date: datetime | N
 
     Without a date the logical date is null, as in a run that the UI starts; Airflow 2 takes the time of day.
     """
-    if AIRFLOW.release[:2] == (3, 0):
+    if (3, 0) <= AIRFLOW.release < (3, 3):
         _keep_the_server_of_tasks()
     return dag.test(**{"execution_date" if ALWAYS_DATED else "logical_date": logical_date, "run_conf": conf})
 
 
 @cache
 def _keep_the_server_of_tasks() -> None:
-    """Let Airflow 3.0 keep its API server, as later ones do: it builds one for each task, and ends none."""
+    """Let Airflow 3.0 to 3.2 keep the API server, as later ones do: they build one for each task, and end none."""
     from airflow.sdk.execution_time import supervisor
 
     kept = cache(supervisor.in_process_api_server)
