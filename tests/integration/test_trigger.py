@@ -435,7 +435,7 @@ class TokensOfTheMoment(BaseSecretsBackend):
     emulators: ClassVar = {}
     reads: ClassVar = []
 
-    def get_conn_value(self, conn_id):
+    def get_conn_value(self, conn_id, team_name=None):
         """Return the connection with a new token."""
         if conn_id not in self.emulators:
             return None
