@@ -229,6 +229,8 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
         try:
             add_events(context, self.outlets, described, partitioned=self.partition_asset_events)
         except Exception as error:
+            if self.if_exists == "replace" and isinstance(error, PartnerCenterError):
+                raise  # it says itself whether a retry can heal it
             told = _told_of(error, "Telling them")
             if self.if_exists == "replace":
                 raise TransportError(

@@ -12,7 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Asset, BaseHook
 from moto.server import ThreadedMotoServer
 
-from airflow_partnercenter.exceptions import TransportError
+from airflow_partnercenter.exceptions import ConfigurationError, TransportError
 from airflow_partnercenter.links.partner_center import FILE_ADDRESS_KEY, FileLink
 from airflow_partnercenter.operators.partner_center import PartnerCenterLicensesToObjectStorageOperator
 
@@ -136,6 +136,22 @@ def test_lost_asset_event_fails_the_task_until_one_is_sent(entra, connect, tmp_p
     shown = [*traceback.format_exception(retried.value), *traceback.format_exception(failed.value), logs.text]
     assert "unexpected ConnectionError" in shown[-2]
     assert not [text for text in shown if canary in text]
+
+
+def test_asset_event_that_no_retry_heals_fails_at_once(entra, connect, tmp_path):
+    """Our own error stays what it is: it says what to change, and Airflow does not try again."""
+    connect(entra)
+
+    class Refusing:
+        def __getitem__(self, outlet):
+            raise ConfigurationError("leave it out of outlets")
+
+    task = PartnerCenterLicensesToObjectStorageOperator(
+        task_id="t", resource="licenses_deployment", destination=f"file://{tmp_path}/a.csv", outlets=[Asset("a")]
+    )
+    with pytest.raises(AirflowFailException, match="leave it out of outlets") as failed:
+        task.execute({"outlet_events": Refusing()})
+    assert not isinstance(failed.value.__cause__ or failed.value, TransportError)
 
 
 def test_links_survive_the_database():
