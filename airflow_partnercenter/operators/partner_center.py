@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_partnercenter import __version__
-from airflow_partnercenter.assets import add_events, check_outlets
-from airflow_partnercenter.exceptions import ConfigurationError, PartnerCenterError, ResultTooLargeError, TransportError
+from airflow_partnercenter.assets import check_outlets
+from airflow_partnercenter.exceptions import ConfigurationError, ResultTooLargeError
 from airflow_partnercenter.hooks.partner_center import failing_fast
 from airflow_partnercenter.imports import uninterrupted
 from airflow_partnercenter.lineage import TaskLineage, report_output
 from airflow_partnercenter.links.partner_center import FILE_ADDRESS_KEY, FileLink
 from airflow_partnercenter.locations import FileLocation
 from airflow_partnercenter.operators.base import PartnerCenterLicensesOperator
-from airflow_partnercenter.operators.xcom_size import byte_count, configured_limit, fitting
+from airflow_partnercenter.operators.written_file import add_asset_events, describe, describe_skipped, told_of
+from airflow_partnercenter.operators.xcom_size import byte_count, configured_limit
 from airflow_partnercenter.storage import (
     PROCESSED_DATE,
     Destination,
@@ -25,7 +26,6 @@ from airflow_partnercenter.storage import (
     filesystem_of,
     open_path,
 )
-from airflow_partnercenter.unexpected import describe_unexpected
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperatorLink, Context, ObjectStoragePath
@@ -188,7 +188,10 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
             final = destination.at(reader.newest and reader.newest[:10])
             if not spool.publish(final, replace=self.if_exists == "replace"):
                 self._refuse(final)
-        return self._describe(final, reader, results, byte_count=byte_count, sha256=sha256)
+        described = describe(self.resource, final, reader, byte_count=byte_count, sha256=sha256)
+        if self.on_customer_error == "skip":
+            described |= describe_skipped(reader.skipped_customers)
+        return described | ({"expectations": results} if results else {})
 
     def _gate(self) -> "QualityGate":
         """Return a new quality gate.
@@ -214,7 +217,9 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
         :param path: of the destination as given; its filesystem is the file's.
         """
         location = FileLocation.of(described["uri"])
-        self._add_events(context, described)
+        add_asset_events(
+            context, self.outlets, described, partitioned=self.partition_asset_events, if_exists=self.if_exists
+        )
         report_output(path, location.asset_uri)
         try:
             filesystem = filesystem_of(path)
@@ -222,25 +227,8 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
                 self._lineage.note_file(described, filesystem)
             self._leave_link(context, file_web_address(described["uri"], filesystem))
         except Exception as error:  # whatever a store's library or Airflow's server raises
-            told = _told_of(error, "Telling of the file", logging.WARNING)
+            told = told_of(error, "Telling of the file", logging.WARNING)
             logger.warning("%s is written, but not in links or lineage: %s", described["uri"], told)
-
-    def _add_events(self, context: "Context", described: dict[str, Any]) -> None:
-        try:
-            add_events(context, self.outlets, described, partitioned=self.partition_asset_events)
-        except Exception as error:
-            if self.if_exists == "replace" and isinstance(error, PartnerCenterError):
-                raise  # it says itself whether a retry can heal it
-            told = _told_of(error, "Telling them")
-            if self.if_exists == "replace":
-                raise TransportError(
-                    f"{described['uri']} is written, but its asset events failed: run the task again. {told}"
-                ) from None
-            # The next attempt would find the file, and skip: the event would be lost after all.
-            raise PartnerCenterError(
-                f"{described['uri']} is written, but its asset events failed: remove the file and run the task again. "
-                f"No retry is made, as if_exists is {self.if_exists!r}. {told}"
-            ) from None
 
     def _leave_link(self, context: "Context", web_address: str | None) -> None:
         self.file_web_address = web_address
@@ -269,58 +257,6 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
         if self.if_exists == "skip":
             raise AirflowSkipException(f"{destination.uri} exists; skipping, as if_exists says.")
         raise ConfigurationError(f"{destination.uri} exists, and if_exists is 'fail'; nothing was changed.")
-
-    def _describe(
-        self,
-        destination: Destination,
-        reader: "LicenseReader",
-        expectations: list[dict[str, Any]],
-        *,
-        byte_count: int,
-        sha256: str,
-    ) -> dict[str, Any]:
-        logger.info(
-            "Wrote %s: %d rows, %d bytes [MS-CorrelationId %s]",
-            destination.uri,
-            reader.row_count,
-            byte_count,
-            reader.correlation_id,
-        )
-        described = {
-            "uri": destination.uri,
-            "resource": self.resource,
-            "file_format": destination.file_format,
-            "row_count": reader.row_count,
-            "byte_count": byte_count,
-            "sha256": sha256,
-            "processed_date_time": {"min": reader.oldest, "max": reader.newest},
-            "correlation_id": reader.correlation_id,
-            "columns": reader.schema.names,
-        }
-        if self.on_customer_error == "skip":
-            described |= _told_of_skipped(reader.skipped_customers)
-        if expectations:
-            described["expectations"] = expectations
-        return described
-
-
-def _told_of(error: Exception, ended: str, level: int = logging.ERROR) -> str:
-    """Return what may be said of an error: of one of ours its text, of any other one its kind."""
-    return str(error) if isinstance(error, PartnerCenterError) else describe_unexpected(error, ended, level)
-
-
-def _told_of_skipped(skipped: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what the description says of skipped customers; thousands of them would be too much for XCom."""
-    told = fitting(skipped, limit := configured_limit())
-    if told != skipped:
-        logger.warning(
-            "%d customers were skipped, more than [partner_center] max_xcom_bytes=%d has room for: XCom lists %d of "
-            "them, with shortened errors; all are in this log.",
-            len(skipped),
-            limit,
-            len(told),
-        )
-    return {"skipped_customer_count": len(skipped), "skipped_customers": told}
 
 
 def _rows_and_skipped(

@@ -1,4 +1,4 @@
-"""Imports without the garbage collector between them and without spinning threads: for as long as they take, no more."""
+"""Imports without the garbage collector between them and without spinning threads: while they take, no longer."""
 
 import gc
 import os
