@@ -159,8 +159,8 @@ class EmptyResultError(PartnerCenterError):
 class ExpectationError(PartnerCenterError):
     """The rows are complete but not as the caller expects them; the previous file is untouched.
 
-    Not retriable: Microsoft processes the data once a day, so a retry after minutes reads the same rows again. To wait
-    for newer data is the sensor's task.
+    Not retriable: Microsoft processes the data once a day at most, so a retry after minutes reads the same rows again.
+    To wait for newer data is the sensor's task.
 
     :param message: which expectations did not hold, and what was seen.
     :param results: of all expectations, as the storage operator returns them.
