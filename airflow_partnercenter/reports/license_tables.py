@@ -20,9 +20,9 @@ class LicenseTables:
     ``licenses_deployed``, ``licenses_unused`` (sold minus deployed; negative where more is deployed than
     sold), ``deployment_percent`` and what it is computed from (``deployment_part``, ``deployment_base``),
     ``row_count``, ``rows_without_counts``, and for the last snapshot and for 30 days (``…_30_days``) what the counts
-    were (``…_before``) and how they changed (``…_change``). ``by_customer`` has the action too, see
-    :func:`~airflow_partnercenter.reports.customers.customers_table`; ``by_action`` sums it up.
-    ``by_workload`` is usage beside deployment, see :func:`~airflow_partnercenter.reports.usage.workloads_table`.
+    were (``…_before``) and how they changed (``…_change``). ``by_customer`` has ``action`` too, and what it comes from:
+    ``licenses_to_activate`` and ``licenses_over_deployed``, counted product by product, and ``falling``; ``by_action``
+    sums it up. ``by_workload`` is usage beside deployment, ``trend`` the sums of each service and processed date.
     ``partner`` and ``partner_usage`` are the older resources' percents as served. ``totals`` holds the numbers of
     ``by_service`` over everything, ``None`` where unknown.
     """
