@@ -132,7 +132,7 @@ class LicenseReader(Iterator[pa.RecordBatch]):
             return
         instead = self._resource.superseded_by
         reason = (
-            f"this resource is superseded, and an older one has been seen empty since 2021: use {instead}"
+            f"this resource is superseded, and one like it has been seen empty since 2021: use {instead}"
             if instead
             else "no data matches the query, or none has been processed yet"
         )

@@ -14,7 +14,7 @@ FALL_PERCENT = 10.0
 
 @dataclass(frozen=True)
 class LicenseTables:
-    """The tables of one report; all numbers exact, rounded only where they are printed.
+    """The tables of one report; numbers are rounded only where they are printed.
 
     What each holds: :class:`~airflow_partnercenter.reports.licenses.LicenseReport`.
     """

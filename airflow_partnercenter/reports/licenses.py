@@ -20,7 +20,7 @@ DEFAULT_TITLE = "Licences sold, deployed and used"
 
 
 class LicenseReport(LicenseTables):
-    """The tables of one report, and how to write them down: a page, files, or text for a terminal.
+    """The tables of one report, all numbers exact, and how to write them down: a page, files, or text for a terminal.
 
     ``by_service``, ``by_product`` and ``by_customer`` hold their keys and names, ``licenses_sold``,
     ``licenses_deployed``, ``licenses_unused`` (sold minus deployed; negative where more is deployed than
