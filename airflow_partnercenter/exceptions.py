@@ -3,7 +3,7 @@
 ::
 
     PartnerCenterError                   retriable?
-    ├── ConfigurationError               no    the connection or an argument cannot work as written
+    ├── ConfigurationError               no    the connection, an argument or the destination cannot work as it is
     ├── AuthenticationError              no    the credentials were refused
     │   ├── InteractionRequiredError     no    a person must sign in again, give consent or pass MFA
     │   │   └── MfaRequiredError         no    Partner Center: the token does not prove MFA (also an ApiError)
@@ -12,8 +12,8 @@
     ├── ApiError                         no    Partner Center answered 3xx or 4xx
     │   ├── ThrottledError               yes   429, also after our own retries
     │   └── ServiceError                 yes   408 or 5xx, also after our own retries
-    ├── TransportError                   yes   no answer: DNS, TLS, refused, cut off, too slow
-    ├── ResponseFormatError              no    200, but not the documented shape, or a link to another host
+    ├── TransportError                   yes   no complete answer of a service or a store, or a full disk
+    ├── ResponseFormatError              no    2xx, but not the documented shape, or a link to another host
     ├── IncompleteResultError            yes   the rows do not add up; a later run may see settled data
     ├── EmptyResultError                 no    no rows, and the caller asked for a failure in that case
     ├── ExpectationError                 no    complete rows, but not as the caller expects them
@@ -40,7 +40,7 @@ class PartnerCenterError(Exception):
 
 
 class ConfigurationError(PartnerCenterError):
-    """The connection or an argument cannot work as written; nothing was sent."""
+    """The connection, an argument or the destination cannot work as it is; a person must change it."""
 
 
 class AuthenticationError(PartnerCenterError):
@@ -137,7 +137,7 @@ class MfaRequiredError(ApiError, InteractionRequiredError):
 
 
 class TransportError(PartnerCenterError):
-    """No complete answer came: DNS, TLS, refused, cut off or too slow."""
+    """No complete answer came (DNS, TLS, refused, cut off, too slow), a store failed, or the worker's disk is full."""
 
     retriable = True
 
@@ -159,8 +159,8 @@ class EmptyResultError(PartnerCenterError):
 class ExpectationError(PartnerCenterError):
     """The rows are complete but not as the caller expects them; the previous file is untouched.
 
-    Not retriable: Microsoft processes the data once a day, so a retry after minutes reads the same rows again. To wait
-    for newer data is the sensor's task.
+    Not retriable: Microsoft processes the data once a day at most, so a retry after minutes reads the same rows again.
+    To wait for newer data is the sensor's task.
 
     :param message: which expectations did not hold, and what was seen.
     :param results: of all expectations, as the storage operator returns them.

@@ -88,8 +88,8 @@ def describe(dates: "ProcessedDates", newer_than: datetime) -> str:
     """Return in one sentence what is there, and what is waited for."""
     if not dates:
         return (
-            f"no data at all; waiting for {_text(newer_than)} or later (the customer_* resources have been seen empty "
-            "since 2021: licenses_* supersede them)"
+            f"no data at all; waiting for {_text(newer_than)} or later (a superseded resource has been seen empty "
+            "since 2021: licenses_* supersede them all)"
         )
     parts = [f"{one_line('/'.join(map(str, group)), 200)} {_text(processed)}" for group, processed in dates.items()]
     return f"processed {', '.join(sorted(parts))}; waiting for {_text(newer_than)} or later in all of them"

@@ -105,7 +105,7 @@ with DAG(
         outlets=[Asset("partner_center_licenses_deployment")],
     )
     # --8<-- [end:store]
-    # The older resources have been seen empty since 2021, and usage lags: the report does without them then.
+    # An older resource has been seen empty since 2021, and usage lags: the report does without them then.
     others = [
         PartnerCenterLicensesToObjectStorageOperator(
             task_id=f"store_{resource}",

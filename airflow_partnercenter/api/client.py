@@ -46,8 +46,8 @@ class QueryArguments(TypedDict, total=False):
 class LicenseReader(Iterator[pa.RecordBatch]):
     """One read in progress: iterate for Arrow batches, one a page, of the schema ``schema``.
 
-    Memory holds one page for each request in flight. The batches add up to a complete result only if the iteration ends
-    without an error: what has been yielded cannot be taken back.
+    Memory holds one page for each request in flight, and three more at most. The batches add up to a complete result
+    only if the iteration ends without an error: what has been yielded cannot be taken back.
 
     :ivar schema: of every batch, known before the first request.
     :ivar correlation_id: ``MS-CorrelationId`` of the read, for a support case.
@@ -132,7 +132,7 @@ class LicenseReader(Iterator[pa.RecordBatch]):
             return
         instead = self._resource.superseded_by
         reason = (
-            f"this resource is superseded and has been seen empty since 2021, use {instead}"
+            f"this resource is superseded, and one like it has been seen empty since 2021: use {instead}"
             if instead
             else "no data matches the query, or none has been processed yet"
         )
@@ -216,8 +216,9 @@ class PartnerCenterClient:
         ones.
 
         :raises ConfigurationError: an argument is wrong, missing, or not for this resource.
-        :raises IncompleteResultError: while iterating, if the rows do not add up, or at any doubt in a parallel read;
-            a service that repeats a key on two pages is read with ``max_parallel_requests=1``.
+        :raises IncompleteResultError: while iterating, if the rows do not add up, if newer data appear meanwhile, or at
+            another doubt in a parallel read; a service that repeats a key on two pages is read with
+            ``max_parallel_requests=1``.
         :raises PartnerCenterError: while iterating, for any other failure.
         """
         return LicenseReader(build_query(resource, **query), self._transport, self._commercial_prefix)

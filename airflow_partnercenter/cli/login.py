@@ -173,7 +173,7 @@ COMMAND = Command(
         option(
             "--redirect-path", type=_path, default="", metavar="PATH", help="path of the redirect URI, if not empty"
         ),
-        option("--timeout", type=_seconds, default=300, metavar="SECONDS", help="how long to wait for the person"),
+        option("--timeout", type=_seconds, default=300, metavar="SECONDS", help="seconds to wait for the person"),
         option(
             "--output",
             choices=("airflow", "env", "json"),

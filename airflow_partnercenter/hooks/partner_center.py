@@ -106,7 +106,8 @@ class PartnerCenterHook(BaseHook):
         """Return all rows of a licence resource as a frame.
 
         :return: frame of shape (n_rows, n_declared_columns + 1), order as served. Counts are ``Int64``, percents
-            ``Float64``, texts ``string`` and times ``datetime64[us, UTC]``; what the service left out is ``<NA>``.
+            ``Float64``, texts ``string`` and times ``datetime64[us, UTC]``; what the service left out is ``<NA>``, and
+            ``NaT`` among times.
         """
         import pandas as pd
         import pyarrow as pa

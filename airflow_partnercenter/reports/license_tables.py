@@ -14,17 +14,9 @@ FALL_PERCENT = 10.0
 
 @dataclass(frozen=True)
 class LicenseTables:
-    """The tables of one report; all numbers exact, rounded only where they are printed.
+    """The tables of one report; numbers are rounded only where they are printed.
 
-    ``by_service``, ``by_product`` and ``by_customer`` hold their keys and names, ``licenses_sold``,
-    ``licenses_deployed``, ``licenses_unused`` (sold minus deployed; negative where more is deployed than
-    sold), ``deployment_percent`` and what it is computed from (``deployment_part``, ``deployment_base``),
-    ``row_count``, ``rows_without_counts``, and for the last snapshot and for 30 days (``…_30_days``) what the counts
-    were (``…_before``) and how they changed (``…_change``). ``by_customer`` has the action too, see
-    :func:`~airflow_partnercenter.reports.customers.customers_table`; ``by_action`` sums it up.
-    ``by_workload`` is usage beside deployment, see :func:`~airflow_partnercenter.reports.usage.workloads_table`.
-    ``partner`` and ``partner_usage`` are the older resources' percents as served. ``totals`` holds the numbers of
-    ``by_service`` over everything, ``None`` where unknown.
+    What each holds: :class:`~airflow_partnercenter.reports.licenses.LicenseReport`.
     """
 
     by_service: pd.DataFrame

@@ -20,9 +20,17 @@ DEFAULT_TITLE = "Licences sold, deployed and used"
 
 
 class LicenseReport(LicenseTables):
-    """The tables of one report, and how to write them down: a page, files, or text for a terminal.
+    """The tables of one report, all numbers exact, and how to write them down: a page, files, or text for a terminal.
 
-    See :class:`~airflow_partnercenter.reports.license_tables.LicenseTables` for the tables.
+    ``by_service``, ``by_product`` and ``by_customer`` hold their keys and names, ``licenses_sold``,
+    ``licenses_deployed``, ``licenses_unused`` (sold minus deployed; negative where more is deployed than
+    sold), ``deployment_percent`` and what it is computed from (``deployment_part``, ``deployment_base``),
+    ``row_count``, ``rows_without_counts``, and for the last snapshot and for 30 days (``…_30_days``) what the counts
+    were (``…_before``) and how they changed (``…_change``). ``by_customer`` has ``action`` too, and what it comes from:
+    ``licenses_to_activate`` and ``licenses_over_deployed``, counted product by product, and ``falling``; ``by_action``
+    sums it up. ``by_workload`` is usage beside deployment, ``trend`` the sums of each service and processed date.
+    ``partner`` and ``partner_usage`` are the older resources' percents as served. ``totals`` holds the numbers of
+    ``by_service`` over everything, ``None`` where unknown.
     """
 
     def to_html(

@@ -1,7 +1,7 @@
 """Calls to a store that end: each within its time, and all at once when the task is killed.
 
-The libraries of the stores retry by themselves, for about a minute and a half when a store refuses connections. A store
-that takes them and then says nothing would hold a worker for half an hour; that is what the limit is for.
+When a store refuses connections, it is asked again for half a minute or so, by its library or by us. A store that takes
+them and then says nothing would hold a worker for half an hour; that is what the limit is for.
 """
 
 import asyncio

@@ -71,7 +71,8 @@ class Destination:
             return self
         if not processed_date:
             raise ConfigurationError(
-                f"destination {self.uri} needs a processed date, but the result has none: set on_empty to skip or fail."
+                f"destination {self.uri} needs a processed date, but the result has none: set on_empty to skip or "
+                "fail; rows of group_by have no date, so name their file without one."
             )
         return type(self)(self.uri.replace(PROCESSED_DATE, processed_date), self.file_format, self.compressed)
 

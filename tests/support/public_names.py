@@ -13,7 +13,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "exceptions": (),
     "expectations": ("EXPECTATIONS", "ExpectedRows", "QualityGate", "require"),
     "hooks.partner_center": ("PartnerCenterHook", "failing_fast"),
-    "links.partner_center": ("FileLink", "PartnerCenterLink", "ResourceDocumentationLink"),
+    "links.partner_center": ("FileLink", "PartnerCenterLink", "ReportLink", "ResourceDocumentationLink"),
     "operators.base": ("PartnerCenterLicensesOperator",),
     "operators.partner_center": (
         "PartnerCenterLicensesToObjectStorageOperator",
@@ -22,7 +22,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "reports": (),
     "retry_policies.partner_center": ("PartnerCenterRetryPolicy",),
     "sensors.partner_center": ("PartnerCenterLicensesSensor",),
-    "storage": ("filesystem_of", "open_path", "read_snapshots", "write_whole"),
+    "storage": ("file_web_address", "filesystem_of", "open_path", "read_snapshots", "write_whole"),
     "triggers.partner_center": (),
 }
 #: These come from calls of ours; nobody makes them.

@@ -2,6 +2,7 @@
 
 # ruff: noqa: D103, S608 - the names say it, and the page has no room for more; paths here are those of tests
 
+# --8<-- [start:imports]
 import gzip
 import json
 from pathlib import Path
@@ -13,6 +14,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
+
+# --8<-- [end:imports]
 
 DUCKDB_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.float64(): "DOUBLE"}
 POLARS_TYPES = {pa.string(): pl.String, pa.int64(): pl.Int64, pa.float64(): pl.Float64}

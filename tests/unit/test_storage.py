@@ -154,11 +154,11 @@ def test_suffix_and_format_must_agree():
 
 
 def test_processed_date_is_filled_in_everywhere():
-    """The placeholder may stand in folder and name; without rows there is no date to take."""
+    """The placeholder may stand in folder and name; without rows there is no date to take, nor with rows of groups."""
     destination = Destination.parse("file:///tmp/{processed_date}/a-{processed_date}.csv")
     assert not destination.is_final
     assert destination.at("2026-11-20").uri == "file:///tmp/2026-11-20/a-2026-11-20.csv"
-    with pytest.raises(ConfigurationError, match="on_empty"):
+    with pytest.raises(ConfigurationError, match=r"on_empty .*group_by"):
         destination.at(None)
     final = Destination.parse("file:///tmp/a.csv")
     assert final.is_final

@@ -1,4 +1,4 @@
-"""What an answer other than 200 means: the only place that reads status numbers and Partner Center's error codes.
+"""What an answer other than 200 means, by its status and Partner Center's error code.
 
 Sources: https://learn.microsoft.com/en-us/partner-center/developer/error-codes,
 https://learn.microsoft.com/en-us/partner-center/developer/api-throttling-guidance (read 2026-11-20)

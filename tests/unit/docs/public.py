@@ -22,7 +22,12 @@ from airflow_partnercenter.api.wire.retrying import RetryPolicy
 from airflow_partnercenter.connection.settings import CONNECTION_FIELDS
 from airflow_partnercenter.emulator import Answer, Emulator, Request
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
-from airflow_partnercenter.links.partner_center import FileLink, PartnerCenterLink, ResourceDocumentationLink
+from airflow_partnercenter.links.partner_center import (
+    FileLink,
+    PartnerCenterLink,
+    ReportLink,
+    ResourceDocumentationLink,
+)
 from airflow_partnercenter.operators.base import PartnerCenterLicensesOperator
 from airflow_partnercenter.operators.partner_center import (
     PartnerCenterLicensesToObjectStorageOperator,
@@ -35,12 +40,12 @@ from tests.unit.docs.pages import REPOSITORY
 
 _CLASSES = [
     *(PartnerCenterClient, LicenseReader, AppUserCredentials, AppOnlyCredentials, AccessTokenCredentials),
-    *(Network, RetryPolicy, FileLink, ResourceDocumentationLink, PartnerCenterLink),
+    *(Network, RetryPolicy, FileLink, ReportLink, ResourceDocumentationLink, PartnerCenterLink),
     *(Emulator, Answer, Request, LicenseReport),
 ]
 _FUNCTIONS = [
     *(build_query, build_license_report, find_falls, describe_falls),
-    *(storage.open_path, storage.filesystem_of, storage.read_snapshots, storage.write_whole),
+    *(storage.open_path, storage.filesystem_of, storage.read_snapshots, storage.write_whole, storage.file_web_address),
     *(assets.resource_uri, assets.create_asset),
 ]
 #: Names by which examples call an object of a class.

@@ -17,7 +17,7 @@ FOREIGN = {
     "Microsoft's": "user_impersonation revokeSignInSessions",
     "the clouds'": "emptyDir AbortIncompleteMultipartUpload",
     "Airflow's, in places that our code does not name": "PartitionedAtRuntime",
-    "Python libraries'": "to_numpy acquire_token_interactive pytest_plugins",
+    "Python libraries'": "to_numpy acquire_token_interactive pytest_plugins NaT",
 }
 #: Options of other programs, by the program.
 FOREIGN_OPTIONS = {

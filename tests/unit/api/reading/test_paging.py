@@ -245,7 +245,8 @@ def test_empty_older_resource_is_explained(origin, origin_client, logs):
     guid = "0112a436-b14e-4888-967b-ca4bb2cf1234"
     assert origin_client().list_licenses("customer_licenses_deployment", customer_id=guid) == []
     (warning,) = logs.of("airflow_partnercenter", 30)
-    assert "licenses_deployment" in warning.replace("customer_licenses_deployment", "")
+    assert "this resource is superseded" in warning
+    assert "use licenses_deployment" in warning
 
 
 def test_empty_page_in_the_middle_is_not_the_end(origin, origin_client):
