@@ -3,7 +3,12 @@
 #: Public modules. Of a module without ``__all__`` these names count; all of a module with it do.
 PUBLIC: dict[str, tuple[str, ...]] = {
     "api.client": ("LicenseReader", "PartnerCenterClient", "QueryArguments"),
-    "api.entra.auth": ("AccessTokenCredentials", "AppOnlyCredentials", "AppUserCredentials"),
+    "api.entra.auth": (
+        *("AccessTokenCredentials", "AppOnlyCredentials", "AppUserCredentials"),
+        *("Certificate", "FederatedTokenFile", "ManagedIdentity", "TokenStore", "TokenStoreError"),
+    ),
+    "api.entra.certificates": ("read_certificate",),
+    "api.entra.claims": ("TokenClaims",),
     "api.query": ("build_query",),
     "api.wire.network": ("Network",),
     "api.wire.retrying": ("RetryPolicy",),
@@ -26,6 +31,6 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "triggers.partner_center": (),
 }
 #: These come from calls of ours; nobody makes them.
-GIVEN = {"LicenseReader", "LicenseReport", "Request"}
+GIVEN = {"LicenseReader", "LicenseReport", "Request", "TokenClaims"}
 #: What Airflow reads of every operator, for its pages.
 FOR_AIRFLOW = {"operator_extra_links", "template_fields", "ui_color"}

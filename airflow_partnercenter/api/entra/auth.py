@@ -7,16 +7,30 @@ from airflow_partnercenter.api.entra.credentials import (
     AccessTokenCredentials,
     AppOnlyCredentials,
     AppUserCredentials,
+    Certificate,
     Credentials,
+    FederatedTokenFile,
+    ManagedIdentity,
 )
 from airflow_partnercenter.api.entra.given_token import GivenToken
 from airflow_partnercenter.api.entra.sign_in import SignIn
-from airflow_partnercenter.api.entra.token_cache import TokenStore
+from airflow_partnercenter.api.entra.token_cache import TokenStore, TokenStoreError
 from airflow_partnercenter.api.wire.network import Network
 from airflow_partnercenter.api.wire.redaction import Redactor
 from airflow_partnercenter.api.wire.retrying import RetryPolicy
 
-__all__ = ["AccessTokenCredentials", "AppOnlyCredentials", "AppUserCredentials", "Credentials", "TokenProvider"]
+__all__ = [
+    "AccessTokenCredentials",
+    "AppOnlyCredentials",
+    "AppUserCredentials",
+    "Certificate",
+    "Credentials",
+    "FederatedTokenFile",
+    "ManagedIdentity",
+    "TokenProvider",
+    "TokenStore",
+    "TokenStoreError",
+]
 
 
 class TokenProvider:

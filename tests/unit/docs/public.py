@@ -15,7 +15,18 @@ from airflow.providers.common.compat.sdk import DAG, BaseOperator, BaseSensorOpe
 
 from airflow_partnercenter import assets, cli, exceptions, storage
 from airflow_partnercenter.api.client import LicenseReader, PartnerCenterClient
-from airflow_partnercenter.api.entra.auth import AccessTokenCredentials, AppOnlyCredentials, AppUserCredentials
+from airflow_partnercenter.api.entra.auth import (
+    AccessTokenCredentials,
+    AppOnlyCredentials,
+    AppUserCredentials,
+    Certificate,
+    FederatedTokenFile,
+    ManagedIdentity,
+    TokenStore,
+    TokenStoreError,
+)
+from airflow_partnercenter.api.entra.certificates import read_certificate
+from airflow_partnercenter.api.entra.claims import TokenClaims
 from airflow_partnercenter.api.query import build_query
 from airflow_partnercenter.api.wire.network import Network
 from airflow_partnercenter.api.wire.retrying import RetryPolicy
@@ -40,11 +51,12 @@ from tests.unit.docs.pages import REPOSITORY
 
 _CLASSES = [
     *(PartnerCenterClient, LicenseReader, AppUserCredentials, AppOnlyCredentials, AccessTokenCredentials),
+    *(Certificate, FederatedTokenFile, ManagedIdentity, TokenStore, TokenStoreError, TokenClaims),
     *(Network, RetryPolicy, FileLink, ReportLink, ResourceDocumentationLink, PartnerCenterLink),
     *(Emulator, Answer, Request, LicenseReport),
 ]
 _FUNCTIONS = [
-    *(build_query, build_license_report, find_falls, describe_falls),
+    *(build_query, read_certificate, build_license_report, find_falls, describe_falls),
     *(storage.open_path, storage.filesystem_of, storage.read_snapshots, storage.write_whole, storage.file_web_address),
     *(assets.resource_uri, assets.create_asset),
 ]
