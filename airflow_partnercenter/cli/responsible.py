@@ -24,6 +24,7 @@ _OWNER = "owner of the application"
 _NETWORK = "network administrator"
 _AUTHOR = "author of the DAG"
 _NOBODY = "nobody yet: Microsoft's service failed, try again later"
+_NOBODY_BUT_WAIT = "nobody yet: Partner Center limits requests, try again later"
 
 #: AADSTS codes that neither the service account's holder nor whoever keeps the connection can mend alone.
 _AADSTS = {
@@ -48,7 +49,9 @@ _STATUS = {400: _AUTHOR, 403: _GLOBAL_ADMIN}
 
 def who_must_act(error: PartnerCenterError) -> str:
     """Return the person, in words."""
-    if isinstance(error, ThrottledError | ServiceError | TokenServiceError):
+    if isinstance(error, ThrottledError):
+        return _NOBODY_BUT_WAIT
+    if isinstance(error, ServiceError | TokenServiceError):
         return _NOBODY
     if isinstance(error, TransportError):
         return _NETWORK

@@ -131,7 +131,7 @@ def _explain(url: str, folder: Path, days: int, seconds: float) -> None:
     print(f"""What to click first:
   1. Report (on the left): seats sold and deployed, over {days} days
   2. Dags > partner_center_licenses_report > Trigger: today's snapshot comes in; the log of write_report has the report
-  3. Admin > Connections > {_CONN_ID} > Test: signs in at the local Partner Center
+  3. Admin > Connections > the pulse line in the row of {_CONN_ID}: Test signs in at the local Partner Center
 
 For a connection of your own, take the fields from {folder / "connection.json"}
 Logs are in {folder / "airflow"}. Ctrl-C stops all of it.""", flush=True)  # fmt: skip

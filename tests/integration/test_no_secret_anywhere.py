@@ -116,7 +116,9 @@ def test_search_finds_what_is_there(parts: dict[str, str], found: dict[str, Any]
     secret = next(iter(found["secrets"].values()))
     assert leaks(f"a b{secret[7:21]}c d", parts)
     assert leaks(base64.b64encode(f"user:{secret}".encode()).decode(), parts)
-    assert not leaks("The refresh token has expired (90 days without use): sign the service account in again", parts)
+    assert not leaks(
+        "The refresh token has expired (nothing renewed it for 90 days): sign the service account in again", parts
+    )
 
 
 def test_console_at_debug_shows_no_secret(folder: Path, parts: dict[str, str]) -> None:

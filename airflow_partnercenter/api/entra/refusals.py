@@ -25,7 +25,7 @@ _TRUST = (
 
 #: AADSTS codes that only a person's sign-in or consent mends.
 _INTERACTION = {
-    "700082": f"the refresh token has expired (90 days without use): {_SIGN_IN_AGAIN}",
+    "700082": f"the refresh token has expired (nothing renewed it for 90 days): {_SIGN_IN_AGAIN}",
     "70008": f"the refresh token has expired: {_SIGN_IN_AGAIN}",
     "700084": f"the refresh token was made for a single-page app and lives 24 hours: {_SIGN_IN_AGAIN}",
     "70043": f"the refresh token has expired under a sign-in frequency policy: {_SIGN_IN_AGAIN}",

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 #: MSAL treats a cached token as expired when less than this is left; so do we.
 LEEWAY_SECONDS = 300
-#: A refresh token dies when it was not used for so long.
+#: A refresh token dies so long after its issue; each use brings a newer one.
 REFRESH_TOKEN_DAYS = 90
 _WARN_DAYS = 60
 _DAY = 86400

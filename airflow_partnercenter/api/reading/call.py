@@ -228,12 +228,12 @@ class Progress:
             self._reported = now
             waiting, self._waiting = self._waiting, ""
         logger.info(
-            "%s: %s rows, %d pages, %d requests in flight, %d retries%s%s [MS-CorrelationId %s]",
+            "%s: %s, %s, %s in flight, %s%s%s [MS-CorrelationId %s]",
             self._name,
-            f"{self.rows:,}" if self.total_rows is None else f"{self.rows:,} of {self.total_rows:,}",
-            self.pages,
-            self._in_flight(),
-            self.retries,
+            _counted(self.rows, "row") if self.total_rows is None else f"{self.rows:,} of {self.total_rows:,} rows",
+            _counted(self.pages, "page"),
+            _counted(self._in_flight(), "request"),
+            _counted(self.retries, "retry", "retries"),
             waiting,
             self._time_left(now),
             self._correlation_id,
@@ -242,13 +242,13 @@ class Progress:
     def ended(self) -> None:
         """Report the whole call in one line."""
         logger.info(
-            "%s: read %s rows, %s bytes in %.1f s; %d requests, %d retries, %.1f s waited [MS-CorrelationId %s]",
+            "%s: read %s, %s in %.1f s; %s, %s, %.1f s waited [MS-CorrelationId %s]",
             self._name,
-            f"{self.rows:,}",
-            f"{self.bytes:,}",
+            _counted(self.rows, "row"),
+            _counted(self.bytes, "byte"),
             time.monotonic() - self._began,
-            self.requests,
-            self.retries,
+            _counted(self.requests, "request"),
+            _counted(self.retries, "retry", "retries"),
             self.waited_seconds,
             self._correlation_id,
         )
@@ -258,3 +258,8 @@ class Progress:
             return ""
         seconds = (now - self._began) * max(0, self.total_rows - self.rows) / self.rows
         return f", about {seconds:.0f} s left"
+
+
+def _counted(number: int, one: str, many: str = "") -> str:
+    """Return a number with its noun: 1 row, 2 rows."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

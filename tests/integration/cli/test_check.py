@@ -29,6 +29,7 @@ KEEPER = "whoever keeps the connection"
 OWNER = "owner of the application"
 NETWORK = "network administrator"
 NOBODY = "nobody yet: Microsoft's service failed, try again later"
+THROTTLED = "nobody yet: Partner Center limits requests, try again later"
 
 
 @pytest.fixture
@@ -169,7 +170,7 @@ def test_wrong_setting_names_step_cause_and_person(check, connection, step, who,
         ((401, "10001", "Authentication failed. MFA required. (10001)"), HOLDER, "multi-factor"),
         ((404, "1000", "Not found"), KEEPER, "commercial_prefix"),
         ((503, "0", "Unavailable"), NOBODY, "answered 503"),
-        ((429, "0", "Rate limit is exceeded"), NOBODY, "answered 429"),
+        ((429, "0", "Rate limit is exceeded"), THROTTLED, "answered 429"),
     ],
     ids=lambda value: str(value)[:30],
 )

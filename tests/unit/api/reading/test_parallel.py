@@ -190,7 +190,7 @@ def test_progress_ends_in_one_summary_line(emulator, make_client, logs):
     list(reader)
     [line] = [line for line in logs.of("airflow_partnercenter.api.reading.call") if " read " in line]
     assert f"{reader.row_count} rows" in line
-    assert f"{len(emulator.api_requests)} requests, 1 retries" in line
+    assert f"{len(emulator.api_requests)} requests, 1 retry," in line
     assert reader.correlation_id in line
 
 
