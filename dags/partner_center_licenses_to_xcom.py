@@ -18,6 +18,7 @@ with DAG(
     schedule="@daily",
     start_date=datetime(2026, 1, 1),
     catchup=False,
+    default_args={"retries": 3},
 ) as dag:
     licenses = PartnerCenterListLicensesOperator(
         task_id="list_licenses", resource="partner_licenses_deployment", on_empty="skip"

@@ -46,6 +46,7 @@ if AssetWatcher is not None:
         start_date=datetime(2026, 1, 1),
         catchup=False,
         max_active_runs=1,
+        default_args={"retries": 3},
         doc_md=__doc__,
         tags=["partner_center"],
         params={

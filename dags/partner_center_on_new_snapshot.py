@@ -17,6 +17,7 @@ with DAG(
     schedule=[LICENSES_DEPLOYMENT],
     start_date=datetime(2026, 1, 1),
     catchup=False,
+    default_args={"retries": 3},
     doc_md=__doc__,
     tags=["partner_center"],
 ):
