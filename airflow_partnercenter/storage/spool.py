@@ -54,7 +54,9 @@ class SpooledFile:
         # No name and no time in the header: the same rows give the same bytes.
         self._stream = self._file
         if self._destination.compressed:
-            self._stream = cast("IO[bytes]", gzip.GzipFile(filename="", mode="wb", fileobj=self._file, mtime=0))
+            # Closed before the file is, also after a failure: it has an end to write.
+            archive = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=self._file, mtime=0))
+            self._stream = cast("IO[bytes]", archive)
         self._writer = WRITERS[self._destination.file_format](self._stream, self._schema, self._description)
 
     def __exit__(self, *_: object) -> None:

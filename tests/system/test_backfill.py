@@ -63,6 +63,7 @@ def test_days_are_backfilled_by_the_scheduler(deployment: Deployment) -> None:
     _run_a_day_by_hand(deployment)
     # Before the scheduler starts, as SQLite lets one process write at a time.
     window = ("--from-date", DAYS[0], "--to-date", DAYS[-1])
+    airflow.run("dags", "reserialize")  # ``dags test`` of Airflow 3.0 does not
     airflow.run("backfill", "create", "--dag-id", "daily_licenses", *window)
     airflow.start("api-server")
     # The first task fails if it meets no server.

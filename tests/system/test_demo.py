@@ -29,7 +29,7 @@ def run_demo(folder: Path) -> subprocess.CompletedProcess[str]:
         "--folder",
         str(folder),
     ]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_demo_without_a_day_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from packaging.version import Version
 
 from airflow_partnercenter.api.pages.decoding import RowDecoder
 from airflow_partnercenter.api.resources import RESOURCES
@@ -25,6 +27,8 @@ SCHEMA = RowDecoder(RESOURCES["customer_licenses_usage"]).schema
 SUFFIXES = ["parquet", "csv", "csv.gz", "json", "json.gz", "jsonl", "jsonl.gz"]
 LIBRARIES = ["pandas", "pyarrow", "duckdb", "polars"]
 READS = [(suffix, library) for suffix in SUFFIXES for library in LIBRARIES]
+#: Polars before 1.38 takes an empty gzip file for text.
+NEVER_EMPTY = {("jsonl.gz", "polars")} if Version(version("polars")) < Version("1.38") else set()
 
 # Every character but lone surrogates, which no UTF-8 text holds; the spiteful ones more often than by chance.
 SPITE = "\"'\\,;\t\r\n\0\x1a\x7f\x85\u2028\u202e\u0627\ufeff\U0001f600#N"
@@ -73,10 +77,12 @@ def test_any_rows_read_back_equal_from_every_format_by_every_library(tmp_path, p
         path = tmp_path / f"rows.{suffix}"
         write(path, *pages)
         for library in LIBRARIES:
+            if not rows and (suffix, library) in NEVER_EMPTY:
+                continue
             assert read(path, library).to_pylist() == rows, (suffix, library)
 
 
-@pytest.mark.parametrize(("suffix", "library"), READS, ids="-".join)
+@pytest.mark.parametrize(("suffix", "library"), [each for each in READS if each not in NEVER_EMPTY], ids="-".join)
 def test_empty_result_has_columns_and_types(tmp_path, suffix, library):
     """A file without rows is read like any other."""
     write(tmp_path / f"rows.{suffix}")

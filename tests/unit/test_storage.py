@@ -4,6 +4,8 @@ import gzip
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -38,6 +40,27 @@ def _write(uri: str, *pages: list[dict]) -> tuple[int, str]:
         described = spool.close()
         spool.publish(destination)
     return described
+
+
+FAILED_READ = """
+from airflow_partnercenter.api.pages.decoding import RowDecoder
+from airflow_partnercenter.api.resources import RESOURCES
+from airflow_partnercenter.storage import Destination, SpooledFile
+
+decoder = RowDecoder(RESOURCES["licenses_deployment"])
+with SpooledFile(Destination.parse("DESTINATION"), decoder.schema) as spool:
+    spool.write(decoder.to_batch([{"licensesSold": 1}]))
+    raise SystemExit(7)
+"""
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "csv.gz", "json.gz", "jsonl.gz"])
+def test_failed_read_leaves_nothing_that_complains(tmp_path, suffix):
+    """No half-written stream is left to the garbage collector, whose words would end up in the task's log."""
+    probe = FAILED_READ.replace("DESTINATION", f"file://{tmp_path}/rows.{suffix}")
+    done = subprocess.run([sys.executable, "-X", "dev", "-W", "ignore", "-c", probe], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (7, "", "")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
