@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from airflow_partnercenter.local_airflow.settings import airflow_settings, sample_dags
+from airflow_partnercenter.local_airflow.settings import airflow_settings, plain_environment, sample_dags
 from airflow_partnercenter.progress import progress, say
 
 _DAG_ID = "partner_center_licenses_report"
@@ -66,7 +66,12 @@ def run_demo(folder: Path, *, days: int = 30) -> int:
 
 
 def _set_environment(folder: Path, connection: str) -> None:
-    """Set Airflow up before its first import, which reads all this once."""
+    """Set Airflow up before its first import, which reads all this once.
+
+    Nothing of another Airflow remains: its secrets backend, if it had one, would be asked for the connection first.
+    """
+    for name in set(os.environ) - set(plain_environment()):
+        del os.environ[name]
     home = folder / "airflow"
     home.mkdir(exist_ok=True)  # Airflow 3.0 makes its database only where the folder is
     os.environ |= airflow_settings(home, sample_dags()) | {

@@ -176,7 +176,8 @@ class _ProcessedWithinDays(_NumberWatch):
         oldest = pc.min(batch["processed_date_time"].cast(pa.int64())).as_py()
         if oldest is not None:
             # Text of equal width: it sorts like the times.
-            self.observed = min(self.observed or "9999", time_text(utc_time(oldest)))
+            seen = time_text(utc_time(oldest))
+            self.observed = min(self.observed or seen, seen)
 
     def passed(self) -> bool:
         if not self.observed:

@@ -153,7 +153,7 @@ with DAG(
         """Check that every customer is in exactly one file; write the table and the page."""
         import pandas as pd
 
-        from airflow_partnercenter.reports import build_license_report
+        from airflow_partnercenter.reports import build_license_report, to_csv
         from airflow_partnercenter.storage import read_snapshots, write_whole
 
         folder, files = batches[0]["folder"], files[:]  # all at once, as XComs of mapped tasks come one by one
@@ -175,7 +175,7 @@ with DAG(
         table = customers.join(totals, on="customer_id").fillna({"row_count": 0})
         table["left_out"] = table["customer_id"].map(left_out)
         table = table.sort_values(["licenses_unused", "customer_name"], ascending=[False, True])
-        write_whole(f"{folder}/customers.csv", table.round(2).to_csv(index=False).encode())
+        write_whole(f"{folder}/customers.csv", to_csv(table.round(2)))
         write_whole(f"{folder}/customers.html", report.to_html(title="Licences of each customer").encode())
         return {
             **report.summary(),

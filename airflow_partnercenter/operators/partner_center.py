@@ -17,7 +17,7 @@ from airflow_partnercenter.links.partner_center import FILE_ADDRESS_KEY, FileLin
 from airflow_partnercenter.locations import FileLocation
 from airflow_partnercenter.operators.base import PartnerCenterLicensesOperator
 from airflow_partnercenter.operators.written_file import add_asset_events, describe, describe_skipped, told_of
-from airflow_partnercenter.operators.xcom_size import byte_count, configured_limit
+from airflow_partnercenter.operators.xcom_size import byte_count, configured_limit, limit_of
 from airflow_partnercenter.storage import (
     PROCESSED_DATE,
     Destination,
@@ -61,16 +61,16 @@ class PartnerCenterListLicensesOperator(PartnerCenterLicensesOperator):
         """Read, check the size, return."""
         with failing_fast():
             self._check_choice("on_empty", ("allow", "skip", "fail"))
+            limit = limit_of(self.max_xcom_bytes)
             rows, skipped = self._read_whole(_rows_and_skipped)
             self._meet_emptiness(len(rows))
-            self._check_size(rows, skipped)
+            self._check_size(rows, skipped, limit)
         if skipped:
             context["ti"].xcom_push(key="skipped_customers", value=skipped)
         return rows
 
-    def _check_size(self, rows: list[dict[str, Any]], skipped: list[dict[str, Any]]) -> None:
+    def _check_size(self, rows: list[dict[str, Any]], skipped: list[dict[str, Any]], limit: int) -> None:
         size, beside = byte_count(rows), byte_count(skipped) if skipped else 0
-        limit = configured_limit() if self.max_xcom_bytes is None else self.max_xcom_bytes
         logger.info("%s: %d rows, %d bytes for XCom", self.resource, len(rows), size + beside)
         if size + beside > limit:
             told = f"{len(rows):,} rows of {self.resource} are {size:,} bytes"

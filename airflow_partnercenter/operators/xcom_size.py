@@ -20,15 +20,31 @@ def byte_count(value: Any) -> int:
 def configured_limit() -> int:
     """Return the most bytes to push, as Airflow's configuration says.
 
-    :raises ConfigurationError: it is no whole number.
+    :raises ConfigurationError: it is no whole number of at least 1.
     """
     configured = conf.get("partner_center", "max_xcom_bytes", fallback=str(MAX_XCOM_BYTES))
     try:
-        return int(configured)
+        limit = int(configured)
     except ValueError:
+        limit = 0
+    if limit < 1:
         raise ConfigurationError(
-            f"[partner_center] max_xcom_bytes is {configured!r} in Airflow's configuration: give a whole number."
-        ) from None
+            f"[partner_center] max_xcom_bytes is {configured!r} in Airflow's configuration: give a whole number of at "
+            "least 1."
+        )
+    return limit
+
+
+def limit_of(max_xcom_bytes: int | None) -> int:
+    """Return the most bytes to push: what a task says, or else Airflow's configuration.
+
+    :raises ConfigurationError: it is no whole number of at least 1.
+    """
+    if max_xcom_bytes is None:
+        return configured_limit()
+    if not isinstance(max_xcom_bytes, int) or isinstance(max_xcom_bytes, bool) or max_xcom_bytes < 1:
+        raise ConfigurationError(f"max_xcom_bytes {max_xcom_bytes!r} is not a whole number of at least 1.")
+    return max_xcom_bytes
 
 
 def fitting(skipped: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:

@@ -2,12 +2,15 @@
 
 import pandas as pd
 
+from airflow_partnercenter.one_line import one_line
 from airflow_partnercenter.reports import formats
 from airflow_partnercenter.reports.customers import FALLING_MEASURES
 from airflow_partnercenter.reports.license_tables import LicenseTables
 from airflow_partnercenter.reports.periods import SINCE
 
 COLUMNS = ["kind", "id", "name", "measure", "before", "now", "change", "change_percent"]
+#: Characters of a name that stay in a sentence.
+NAME_LENGTH = 200
 WORDS = {"licenses_sold": "seats sold", "licenses_deployed": "seats deployed"}
 
 
@@ -46,10 +49,11 @@ def find_falls(
 def describe_falls(falls: pd.DataFrame) -> list[str]:
     """Return a sentence for each fall: what fell, from how much to how much, and by how many percent.
 
-    Names are put on one line, without control characters; they are not escaped for HTML.
+    Names are put on one line of at most 200 characters, without control characters and marks that turn the direction of
+    the sentence; they are not escaped for HTML.
     """
     return [
-        f"{row['kind'].capitalize()} {formats.printable(row['name'] or row['id'] or '(not given)')}: "
+        f"{row['kind'].capitalize()} {one_line(row['name'] or row['id'] or '(not given)', NAME_LENGTH)}: "
         f"{WORDS[row['measure']]} fell from {formats.count(row['before'])} to {formats.count(row['now'])} "
         f"({formats.percent(row['change_percent'])})."
         for row in formats.records(falls)

@@ -34,6 +34,8 @@ _NO_ANSWER = frozenset(
 )
 _MISSING, _CONDITION_FAILED, _REFUSED = 404, 412, (401, 403)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+#: What no retry changes of a local path, and Python has no exception of its own for.
+_UNWRITABLE = (errno.ENAMETOOLONG, errno.ELOOP, errno.EROFS)
 _PASSING_STATUSES = (408, 425, 429)
 
 
@@ -86,7 +88,8 @@ def _translated(error: Exception, uri: str) -> Exception:
         )
     if isinstance(error, OSError) and error.errno in _FULL:
         return TransportError(f"The disk of {uri} is full ({error.strerror}): free space there.")
-    if isinstance(error, (PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)):
+    unwritable = (PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
+    if isinstance(error, unwritable) or (isinstance(error, OSError) and error.errno in _UNWRITABLE):
         return ConfigurationError(f"destination {uri} cannot be written: {error.strerror or error}.")
     return TransportError(
         f"The store of {uri} failed or is out of reach ({type(error).__name__}: {_shortened(error)}): run the task "

@@ -19,6 +19,8 @@ from airflow_partnercenter.storage.store_errors import AlreadyThereError, store_
 #: Large enough for 80 GB in S3's 10 000 parts, small enough that four at a time are no burden on a worker.
 _PART_BYTES = 8 * 2**20
 _PARALLEL_PARTS = 4
+#: Characters of a file's name in that of its copy: at most 160 of the 255 bytes that file systems have for a name.
+_SHOWN = 40
 
 
 class Target(Protocol):
@@ -73,7 +75,8 @@ class LocalFile:
         """
         with store_errors(self._uri):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            sibling = self._path.with_name(f".{self._path.name}.{uuid.uuid4().hex}.tmp")
+            # A part of the name is enough to see whose it is: with all of it, a long one would be too long.
+            sibling = self._path.with_name(f".{self._path.name[:_SHOWN]}.{uuid.uuid4().hex}.tmp")
             try:
                 self._copy(spool, sibling)
                 if replace:

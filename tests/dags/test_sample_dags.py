@@ -1,5 +1,7 @@
 """The sample DAGs, run by Airflow itself against the emulator."""
 
+import codecs
+import dataclasses
 import json
 import sys
 from collections.abc import Iterator
@@ -310,6 +312,18 @@ def test_customer_table_says_where_seats_can_be_activated(dag_bag: Any, emulator
     assert returned["licenses_sold"] == sums["licensesSold"].sum()
     assert (returned["customers"], returned["customers_left_out"]) == (40, 0)
     assert f"{sums['licensesSold'].sum():,}" in (folder / "customers.html").read_text()
+
+
+def test_name_of_a_customer_is_no_formula_in_the_table(dag_bag: Any, emulator: Emulator, tmp_path: Path) -> None:
+    """Customers choose their names, and the table is made to be opened in a spreadsheet, umlauts included."""
+    customers, name = emulator.partner.customers, '=HYPERLINK("https://x.example"; "Söhne")'
+    customers[3] = dataclasses.replace(customers[3], name=name)
+
+    _, folder = _fan_out(dag_bag, tmp_path)
+
+    assert (folder / "customers.csv").read_bytes().startswith(codecs.BOM_UTF8)
+    table = pd.read_csv(folder / "customers.csv").set_index("customer_id")
+    assert table.loc[customers[3].id, "customer_name"] == f"'{name}"
 
 
 def test_customers_that_are_refused_or_have_no_rows_are_listed_not_lost(

@@ -235,6 +235,19 @@ def test_limit_of_the_configuration_holds_where_the_task_sets_none(entra, connec
         _list(resource="partner_licenses_usage")
 
 
+@pytest.mark.parametrize("limit", ["50000", 0, -1, 1.5, True])
+def test_limit_that_is_no_size_is_refused_before_anything_is_read(entra, connect, monkeypatch, limit):
+    """A task's own and the configuration's are named in one sentence, whatever the rows would have been."""
+    connect(entra)
+    before = len(entra.requests)
+    with pytest.raises(AirflowFailException, match=f"^max_xcom_bytes {limit!r} is not a whole number of at least 1.$"):
+        _list(resource="licenses_deployment", max_xcom_bytes=limit)
+    monkeypatch.setenv("AIRFLOW__PARTNER_CENTER__MAX_XCOM_BYTES", "0")
+    with pytest.raises(AirflowFailException, match=r"\[partner_center\] max_xcom_bytes is '0'"):
+        _list(resource="licenses_deployment")
+    assert len(entra.requests) == before
+
+
 def _refuse_all_but_the_first(emulator) -> list[str]:
     fault = {"code": "2032", "description": "The partner has no delegated rights. " * 5, "data": [], "source": "x"}
     first, *others = (customer.id for customer in emulator.partner.customers)

@@ -18,9 +18,13 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_demo(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run the demo's command for three days, without any setting of this test run."""
+    """Run the demo's command for three days, on a machine where another Airflow has its settings in the environment.
+
+    Its secrets backend cannot be loaded here; in a real one it would lead to the real Partner Center.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     environment["HOME"] = str(folder.parent)
+    environment["AIRFLOW__SECRETS__BACKEND"] = "no.such.Backend"
     command = [
         str(Path(sys.executable).with_name("airflow-partnercenter")),
         "demo",

@@ -64,6 +64,12 @@ def test_oldest_processed_day_counts(age, passed):
     assert result["observed"] == f"{oldest}T00:00:01.000000Z"
 
 
+def test_last_day_there_is_is_a_day_too():
+    """Where a service writes the end of time for "never", it is seen like any other day."""
+    result = _result({"processed_within_days": 3}, _batch(_record(processedDateTime="9999-12-31T23:59:59")))
+    assert (result["passed"], result["observed"]) == (True, "9999-12-31T23:59:59.000000Z")
+
+
 def test_no_processed_day_is_not_recent():
     """Who asks for recent data is not content with none."""
     result = _result({"processed_within_days": 3}, _batch(_record(processedDateTime=None)))

@@ -387,6 +387,22 @@ def test_folder_that_is_a_file_is_one_sentence(tmp_path):
         _write(f"file://{tmp_path}/a/b.csv", RECORDS)
 
 
+@pytest.mark.parametrize("name", ["a" * 251, "語" * 83], ids=["ASCII", "three bytes a character"])
+def test_longest_name_of_the_file_system_is_written(tmp_path, name):
+    """255 bytes, suffix included: the copy beside it needs no longer name."""
+    _write(f"file://{tmp_path}/{name}.csv", RECORDS)
+    assert os.listdir(tmp_path) == [f"{name}.csv"]
+
+
+def test_name_that_is_too_long_is_not_tried_again(tmp_path):
+    """No retry makes a file system take it, so it is the configuration's fault, and not the store's."""
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for path in (f"{'a' * 300}.csv", f"{'a' * 300}/a.csv", "loop/a.csv"):
+        with pytest.raises(ConfigurationError, match="cannot be written: "):
+            _write(f"file://{tmp_path}/{path}", RECORDS)
+    assert os.listdir(tmp_path) == ["loop"]
+
+
 @pytest.mark.parametrize("uri", ["nosuchscheme://bucket/a.csv", "gs://bucket/a.csv"])
 def test_scheme_without_its_library_is_one_sentence(uri):
     """An unknown scheme, or one whose library is not installed, is the configuration's fault."""

@@ -86,8 +86,10 @@ def next_link_of(envelope: Mapping[str, Any]) -> NextLink | None:
     }
     if not all(_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value) for name, value in headers.items()):
         raise ResponseFormatError("links.next of Partner Center's answer has a header that cannot be sent.")
+    # Relative to the version, with a slash before it ("/customers?…") or without ("customers/…/utilizations/azure?…").
+    below_version = not re.match(r"[/?\s\\]|[A-Za-z][A-Za-z0-9+.-]*:", link["uri"])
     return NextLink(
-        link["uri"],
+        f"/{link['uri']}" if below_version else link["uri"],
         {name: value for name, value in headers.items() if name.lower() not in _FORBIDDEN_HEADERS},
     )
 

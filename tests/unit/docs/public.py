@@ -44,7 +44,7 @@ from airflow_partnercenter.operators.partner_center import (
     PartnerCenterLicensesToObjectStorageOperator,
     PartnerCenterListLicensesOperator,
 )
-from airflow_partnercenter.reports import LicenseReport, build_license_report, describe_falls, find_falls
+from airflow_partnercenter.reports import LicenseReport, build_license_report, describe_falls, find_falls, to_csv
 from airflow_partnercenter.sensors.partner_center import PartnerCenterLicensesSensor
 from airflow_partnercenter.triggers.partner_center import PartnerCenterLicensesTrigger
 from tests.unit.docs.pages import REPOSITORY
@@ -56,7 +56,7 @@ _CLASSES = [
     *(Emulator, Answer, Request, LicenseReport),
 ]
 _FUNCTIONS = [
-    *(build_query, read_certificate, build_license_report, find_falls, describe_falls),
+    *(build_query, read_certificate, build_license_report, find_falls, describe_falls, to_csv),
     *(storage.open_path, storage.filesystem_of, storage.read_snapshots, storage.write_whole, storage.file_web_address),
     *(assets.resource_uri, assets.create_asset),
 ]

@@ -110,6 +110,17 @@ def test_falls_are_told_with_their_numbers() -> None:
     assert describe_falls(falls)[1] == "Customer A B: seats sold fell from 100 to 60 (\u221240.0%)."
 
 
+def test_name_of_a_customer_turns_no_sentence_and_fills_no_log() -> None:
+    """A mark of direction in one would show "from 10 to 0" backwards; a long one would be all there is."""
+    name = "A\u202eB\x1b[2J" + "x" * 5000
+    old = seats(10, 10, YESTERDAY, customer_tenant_id="a", customer_name=name)
+    gone = seats(0, 10, NOW, customer_tenant_id="a", customer_name=name)
+    [_, told] = describe_falls(find_falls(build(old, gone)))
+    assert told.startswith("Customer AB[2Jxxx")
+    assert told.endswith("x…: seats sold fell from 10 to 0 (\u2212100.0%).")
+    assert len(told) < 260
+
+
 def test_small_falls_and_missing_counts_raise_no_alarm() -> None:
     """Fewer seats than the least, exactly the percent, a count that goes missing, a first snapshot: nothing."""
     old = [

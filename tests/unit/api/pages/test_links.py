@@ -41,6 +41,21 @@ def test_link_to_the_configured_origin_is_resolved(current, link, resolved):
 
 
 @pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("customers/1/analytics/licenses/usage?skip=2", "/v1/customers/1/analytics/licenses/usage?skip=2"),
+        ("v1/customers?size=2", "/v1/customers?size=2"),
+        ("?size=2&seekOperation=Next", "/v1/customers/1/analytics/licenses/usage?size=2&seekOperation=Next"),
+    ],
+)
+def test_uri_of_a_link_object_is_relative_to_the_version(uri, path):
+    """Microsoft's pages write ``uri`` with a slash before it or without; it is never relative to its page."""
+    link = next_link_of({"links": {"next": {"uri": uri, "method": "GET", "headers": []}}})
+    assert link is not None
+    assert link.resolve(f"{BASE}/v1/customers/1/analytics/licenses/usage", BASE) == BASE + path
+
+
+@pytest.mark.parametrize(
     "link",
     [
         "https://evil.example/partner/v1/a?skip=2",
