@@ -30,9 +30,9 @@ _BOM = b"\xef\xbb\xbf"
 _PRODUCTS_PER_CUSTOMER = 20
 _ACCESS_TOKEN = "benchmark." + "x" * 1500
 _CUSTOMER_ROW = (
-    '{"customerName":"Contoso Benchmark Customer","productName":"Microsoft 365 Business Premium","serviceCode":"o365",'
-    '"serviceName":"Microsoft Office 365","channel":"reseller","licensesDeployed":%d,"licensesSold":250,'
-    '"deploymentPercent":40.8,"processedDateTime":"2026-11-19T03:25:16.36+00:00",'
+    '{"customerName":"Contoso Benchmark Customer","productName":"Microsoft 365 Business Premium %d",'
+    '"serviceCode":"o365","serviceName":"Microsoft Office 365","channel":"reseller","licensesDeployed":%d,'
+    '"licensesSold":250,"deploymentPercent":40.8,"processedDateTime":"2026-11-19T03:25:16.36+00:00",'
     '"attributes":{"objectType":"CustomerLicensesDeploymentInsights"}}'
 )
 
@@ -99,12 +99,10 @@ class Service:
             return 401, [b'{"code":"401","description":"Unauthorized"}']
         if path[:2] == ["v1", "customers"]:
             time.sleep(CUSTOMER_WAIT_SECONDS)
-            rows = ",".join(_CUSTOMER_ROW % number for number in range(5))
-            return 200, [
-                _BOM + b'{"totalCount":5,"items":[',
-                rows.encode(),
-                b'],"attributes":{"objectType":"Collection"}}',
-            ]
+            rows = ",".join(_CUSTOMER_ROW % (number, number) for number in range(5))
+            # In one piece, as it is small: each wakes the client.
+            body = '{"totalCount":5,"items":[' + rows + '],"attributes":{"objectType":"Collection"}}'
+            return 200, [_BOM + body.encode()]
         if path[0] == "rows" and path[-3:] == ["commercial", "deployment", "license"]:
             time.sleep(int(path[3]) / 1000)
             query = parse_qs(parts.query)

@@ -105,12 +105,22 @@ class DateLedger:
             "processed_date_time",
         ]
         self._dates: dict[tuple[Any, ...], set[Any]] = {}
+        self._waiting: list[pa.RecordBatch] = []
 
     def add(self, rows: pa.RecordBatch) -> str | None:
         """Add a page; return a date that its service did not have on earlier pages, where that tells of newer data.
 
         It does if those pages had one date only, or none as new as any of this page.
         """
+        waiting = [*self._waiting, rows]
+        if not self._dates and len(waiting) == 1:
+            # Of interest when another one comes, which for a customer hardly ever happens.
+            self._waiting = waiting
+            return None
+        self._waiting = []
+        return [self._compare(page) for page in waiting][-1]
+
+    def _compare(self, rows: pa.RecordBatch) -> str | None:
         here: dict[tuple[Any, ...], set[Any]] = {}
         for combination in _combinations(rows, self._columns):
             here.setdefault(combination[:-1], set()).add(combination[-1])

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from airflow_partnercenter.api.pages.links import Links
 from airflow_partnercenter.api.query import LicenseQuery
 from airflow_partnercenter.api.reading.call import Call
 from airflow_partnercenter.api.reading.parallel import decoding_threads, elsewhere, in_order
-from airflow_partnercenter.api.reading.proof import Doubts, Proof
+from airflow_partnercenter.api.reading.proof import Doubts, Once, Proof
 from airflow_partnercenter.api.reading.transport import Transport
 from airflow_partnercenter.exceptions import ApiError, IncompleteResultError
 
@@ -41,6 +41,7 @@ class Read:
     :param decoder: makes rows of a body.
     :param as_served: whether repeated keys and mixed dates are data, as in a second read after a doubt.
     :param decoding: threads that decode; None decodes where the body came in.
+    :param naming: of a key that the service repeats.
     """
 
     transport: Transport
@@ -50,6 +51,7 @@ class Read:
     decoder: RowDecoder
     as_served: bool = False
     decoding: Executor | None = None
+    naming: Once = field(default_factory=Once)
 
     def url(self, **place: Any) -> str:
         """Return the address of the first page, of one customer's, or of the page at a place."""
@@ -69,7 +71,7 @@ class Read:
         :param repeated_keys: whether a key on two pages is a doubt, as it always is in a parallel read.
         """
         doubts = Doubts(repeated_keys=parallel or repeated_keys, new_dates=not self.as_served)
-        return Proof(self.query.resource, self.query.group_by, doubts, parallel=parallel)
+        return Proof(self.query.resource, self.query.group_by, doubts, self.naming, parallel=parallel)
 
 
 def read_pages(read: Read) -> Generator[LicensePage, None, None]:
@@ -98,7 +100,9 @@ def read_customers(read: Read, on_skip: Callable[[str, ApiError], None]) -> Gene
     customers = read.query.customer_ids
     tasks = (partial(_read_customer, read, customer) for customer in customers)
     refused: list[ApiError] = []
-    with closing(in_order(tasks, read.query.max_parallel_requests, read.call)) as results:
+    workers = read.query.max_parallel_requests
+    # A customer has few rows: while one is late, as many as are asked for at once may wait for it.
+    with closing(in_order(tasks, workers, read.call, waiting=workers)) as results:
         for customer, result in zip(customers, results, strict=True):
             if isinstance(result, ApiError):
                 refused.append(result)

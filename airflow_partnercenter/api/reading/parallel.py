@@ -15,12 +15,14 @@ Given = TypeVar("Given")
 _DECODING_THREADS = 2
 
 
-def in_order(tasks: Iterable[Callable[[], T]], workers: int, call: Call) -> Generator[T, None, None]:
+def in_order(
+    tasks: Iterable[Callable[[], T]], workers: int, call: Call, *, waiting: int = 1
+) -> Generator[T, None, None]:
     """Yield what the tasks return, in their order; raise the first failure as soon as it happens.
 
-    At most ``workers`` tasks wait for the network at once, as the call's pace sees to, and two more are past that; one
-    more result waits, which bounds memory. If the caller stops early or a task fails, the other tasks are given up:
-    what waits ends at once, and no further attempt is made.
+    At most ``workers`` tasks wait for the network at once, as the call's pace sees to, and two more are past that;
+    ``waiting`` more results wait for an earlier one that is late, which bounds memory. If the caller stops early or a
+    task fails, the other tasks are given up: what waits ends at once, and no further attempt is made.
     """
     pace = call.pace
     # One at a time means one after the other.
@@ -48,7 +50,7 @@ def in_order(tasks: Iterable[Callable[[], T]], workers: int, call: Call) -> Gene
     try:
         for task in tasks:
             pending.append(pool.submit(run, task))
-            if len(pending) > threads:
+            if len(pending) >= threads + waiting:
                 yield first_result()
         while pending:
             yield first_result()

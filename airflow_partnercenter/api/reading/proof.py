@@ -10,6 +10,7 @@ second read, where the doubt may have been about data that are so, only counts a
 """
 
 import logging
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,16 +40,30 @@ class Doubts:
     new_dates: bool
 
 
+class Once:
+    """Lets one pass, of all that come: the log says things once, whichever of many threads meets them first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def passes(self) -> bool:
+        """Return whether this is the first."""
+        return self._lock.acquire(blocking=False)
+
+
 class Proof:
     """Watches the pages of one read, in order.
 
     :param resource: what is read.
     :param group_by: API field names that rows are aggregated by, if any; they are the key then.
     :param doubts: what else ends the read.
+    :param naming: of a repeated key that is no doubt; shared by all proofs of a call.
     :param parallel: whether pages are fetched by ``skip``, which relies on a total of the whole.
     """
 
-    def __init__(self, resource: Resource, group_by: Sequence[str], doubts: Doubts, *, parallel: bool = False) -> None:
+    def __init__(
+        self, resource: Resource, group_by: Sequence[str], doubts: Doubts, naming: Once, *, parallel: bool = False
+    ) -> None:
         self.row_count = 0
         self._resource = resource
         self._key = [field.column for field in resource.fields if field.wire in group_by] or list(resource.key)
@@ -57,7 +72,7 @@ class Proof:
         self._totals: list[tuple[int, int]] = []
         self._keys = KeyLedger(self._key)
         self._dates = DateLedger(resource)
-        self._repetition_named = False
+        self._naming = naming
 
     def add(self, page: Page[pa.RecordBatch]) -> None:
         """Take the next page into account.
@@ -100,16 +115,18 @@ class Proof:
         return not self._parallel and all(total == rows for total, rows in self._totals)
 
     def _meet_repetition(self, rows: pa.RecordBatch, position: int) -> None:
-        row = rows.slice(position, 1).to_pylist()[0]
-        key = ", ".join(f"{name}={one_line(repr(row[name]), _LONGEST_VALUE)}" for name in self._key)
         if self._doubts.repeated_keys:
             raise self.doubt(
-                f"the row with {key} came on two pages (if the service repeats it, max_parallel_requests=1 reads it)"
+                f"the row with {self._key_of(rows, position)} came on two pages (if the service repeats it, "
+                "max_parallel_requests=1 reads it)"
             )
-        if not self._repetition_named:
-            self._repetition_named = True
+        if self._naming.passes():
             logger.warning(
                 "%s repeats keys, which is kept as served (rows carry no subscription ID); the first is %s",
                 self._resource.name,
-                key,
+                self._key_of(rows, position),
             )
+
+    def _key_of(self, rows: pa.RecordBatch, position: int) -> str:
+        row = rows.slice(position, 1).to_pylist()[0]
+        return ", ".join(f"{name}={one_line(repr(row[name]), _LONGEST_VALUE)}" for name in self._key)

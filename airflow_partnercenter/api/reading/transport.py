@@ -5,7 +5,8 @@ Source: https://learn.microsoft.com/en-us/partner-center/developer/headers (read
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from airflow_partnercenter.api.entra.auth import TokenProvider
 from airflow_partnercenter.api.pages.envelope import Body
 from airflow_partnercenter.api.reading.call import Call, Gate, RequestIds
 from airflow_partnercenter.api.wire.faults import Answer, error_for, heals_with_new_token
-from airflow_partnercenter.api.wire.network import Network, transport_error
+from airflow_partnercenter.api.wire.network import Network, PreparedGet, transport_error
 from airflow_partnercenter.api.wire.redaction import Redactor
 from airflow_partnercenter.api.wire.retrying import Clock, RetryPolicy
 from airflow_partnercenter.exceptions import ApiError, ConfigurationError, ThrottledError
@@ -84,14 +85,15 @@ class Transport:
         :raises PartnerCenterError: of the kind that the answer, or its absence, stands for.
         """
         ids, pace = call.new_request(), call.pace
-
         clock = Clock()
 
         def attempt() -> T:
             try:
+                # Before its turn: while it is made, another one can be under way.
+                request = self._prepare(url, headers or {})
                 with pace.request(self._retry.total_seconds - clock.seconds()):
                     clock.start()
-                    answer = self._attempt(url, call, ids, dict(headers or {}))
+                    answer = self._attempt(request, call, ids)
                 # No longer in the way of the next request.
                 result = decode(answer.body)
             except ApiError as error:
@@ -108,42 +110,44 @@ class Transport:
         """Get an access token now, in this thread."""
         self._tokens.access_token()
 
-    def _attempt(self, url: str, call: Call, ids: RequestIds, headers: dict[str, str]) -> Answer:
+    def _prepare(self, url: str, headers: Mapping[str, str]) -> PreparedGet:
+        with self._naming_errors(url):
+            return self._network.prepare(url, {**headers, **self._headers})
+
+    def _attempt(self, request: PreparedGet, call: Call, ids: RequestIds) -> Answer:
         """Return a 200, with one new access token on the way if that may help."""
         token = self._tokens.access_token()
-        answer = self._send(url, call, ids, headers, token)
+        answer = self._send(request, call, ids, token)
         if heals_with_new_token(answer):
             call.pace.check()
             logger.info(
                 "Partner Center refused the access token; asking for a new one once [MS-CorrelationId %s]",
                 ids.correlation_id,
             )
-            answer = self._send(url, call, ids, headers, self._tokens.access_token(refused=token))
+            answer = self._send(request, call, ids, self._tokens.access_token(refused=token))
         if answer.status != _OK:
             raise error_for(answer, correlation_id=ids.correlation_id, app_only=self._tokens.app_only)
         return answer
 
-    def _send(self, url: str, call: Call, ids: RequestIds, headers: dict[str, str], token: str) -> Answer:
+    def _send(self, request: PreparedGet, call: Call, ids: RequestIds, token: str) -> Answer:
         """Send once; the answer's own text comes back without secrets."""
-        method_path = f"GET {urlsplit(url).path}"
-        ours = {"MS-RequestId": ids.request_id, "MS-CorrelationId": ids.correlation_id}
-        options = self._network.request_options | {"auth": _Bearer(token), "stream": True}
-        every = headers | self._headers | ours
+        method_path, request_id = _method_path(request.url), ids.request_id
+        now = {
+            "Authorization": f"Bearer {token}",
+            "MS-RequestId": request_id,
+            "MS-CorrelationId": ids.correlation_id,
+        }
         call.progress.request_sent()
-        try:
-            with self._network.session.get(url, headers=every, **options) as response:
-                ids.answered()
-                body = self._network.read(response)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            who = f"Partner Center at {urlsplit(url).netloc} to {method_path}"
-            raise transport_error(error, who, self._redactor) from error
+        with self._naming_errors(request.url), request.send(now) as response:
+            ids.answered()
+            body = self._network.read(response)
         call.progress.body_read(len(body))
         logger.debug(
             "%s: %d, %d bytes [MS-RequestId %s, MS-CorrelationId %s]",
             method_path,
             response.status_code,
             len(body),
-            ours["MS-RequestId"],
+            request_id,
             ids.correlation_id,
         )
         if response.status_code != _OK:
@@ -151,16 +155,18 @@ class Transport:
         reason = self._redactor(response.reason or "")
         return Answer(method_path, response.status_code, reason, response.headers, body)
 
+    @contextmanager
+    def _naming_errors(self, url: str) -> Iterator[None]:
+        """Say in one sentence who gave no answer, and why."""
+        try:
+            yield
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            who = f"Partner Center at {urlsplit(url).netloc} to {_method_path(url)}"
+            raise transport_error(error, who, self._redactor) from error
+
     def __repr__(self) -> str:
         return f"<Transport to {self.base_url}>"
 
 
-class _Bearer(requests.auth.AuthBase):
-    """Sets the access token last, so that neither a netrc file nor a next link's header replaces it."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
+def _method_path(url: str) -> str:
+    return f"GET {urlsplit(url).path}"

@@ -1,5 +1,6 @@
 """How requests leave: one session with pooled connections, verified TLS, an optional proxy, no stray credentials."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from http.cookiejar import DefaultCookiePolicy
@@ -27,6 +28,28 @@ class _Session(requests.Session):
 def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Leave the request alone. Without any ``auth`` requests would put a netrc password into ``Authorization``."""
     return request
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedGet:
+    """A GET that is ready to leave, whenever it may, and as often as it must.
+
+    :param settings: of ``Session.send``, with what the environment says about proxies.
+    """
+
+    session: requests.Session
+    request: requests.PreparedRequest
+    settings: dict[str, Any] = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """Where it goes."""
+        return str(self.request.url)
+
+    def send(self, headers: Mapping[str, str]) -> requests.Response:
+        """Send it with these headers of the moment, which nothing replaces; the body is yet to be read."""
+        self.request.headers.update(headers)
+        return self.session.send(self.request, **self.settings)
 
 
 @dataclass(frozen=True)
@@ -65,6 +88,16 @@ class Network:
             "allow_redirects": False,
             "auth": _no_netrc,
         }
+
+    def prepare(self, url: str, headers: Mapping[str, str]) -> PreparedGet:
+        """Make a GET ready: what that takes is as much work as to send it."""
+        options = self.request_options
+        request = self.session.prepare_request(requests.Request("GET", url, headers=headers, auth=options["auth"]))
+        of_environment = self.session.merge_environment_settings(
+            request.url, options["proxies"] or {}, True, options["verify"], None
+        )
+        fixed = {name: options[name] for name in ("timeout", "allow_redirects")}
+        return PreparedGet(self.session, request, fixed | of_environment)
 
     def read(self, response: requests.Response) -> bytes | bytearray:
         """Return the decompressed body, bounded in size; the time is the adapter's matter.

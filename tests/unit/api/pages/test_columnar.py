@@ -158,12 +158,12 @@ def test_a_read_that_needs_no_pandas_does_not_import_it(resource):
     code = f"""
 import io, sys
 from airflow_partnercenter.api.pages.decoding import RowDecoder
-from airflow_partnercenter.api.reading.proof import Doubts, Proof
+from airflow_partnercenter.api.reading.proof import Doubts, Once, Proof
 from airflow_partnercenter.api.resources import RESOURCES
 from airflow_partnercenter.file_formats import WRITERS
 from airflow_partnercenter.rows import to_rows
 resource = RESOURCES[{resource!r}]
-decoder, proof = RowDecoder(resource), Proof(resource, (), Doubts(True, True), parallel=True)
+decoder, proof = RowDecoder(resource), Proof(resource, (), Doubts(True, True), Once(), parallel=True)
 body = b'{{"Value":[{{"customerTenantId":"a","processedDateTime":"2026-11-19T00:00:00"}}],"TotalCount":1}}'
 page = decoder.decode(body)
 proof.add(page); proof.conclude()

@@ -71,11 +71,13 @@ def _dated(services: int, dates: int, extra_days: int = 0) -> pa.RecordBatch:
     )
 
 
+@pytest.mark.parametrize(("empty", "before"), [(0, 1), (0, 2), (1, 1), (2, 2)])
 @pytest.mark.parametrize("dates", [1, 3, 300])
-def test_newer_dates_of_a_service_are_seen(dates):
-    """Few dates or hundreds of them: the same page again tells nothing, a page of later days does."""
+def test_newer_dates_of_a_service_are_seen(dates, empty, before):
+    """Few dates or hundreds of them: the same page again tells nothing, a page of later days does; the second too."""
     services = 300 if dates == 300 else 2
     ledger = DateLedger(get_resource("licenses_deployment"))
-    assert ledger.add(_dated(services, dates)) is None
-    assert ledger.add(_dated(services, dates)) is None
+    assert [ledger.add(_dated(0, 0)) for _ in range(empty)] == [None] * empty
+    for _ in range(before):
+        assert ledger.add(_dated(services, dates)) is None
     assert ledger.add(_dated(1, 1, extra_days=dates)) is not None

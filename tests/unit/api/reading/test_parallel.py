@@ -523,6 +523,43 @@ def test_doubt_about_one_customer_keeps_the_others_parallel(origin, origin_clien
     assert most > 1
 
 
+def test_late_customer_holds_nobody_up(origin, origin_client):
+    """While one customer is late, as many results wait for it as customers are asked for at once, and no more."""
+    ids = [f"00000000-0000-0000-0000-0000000000{number:02}" for number in range(1, 31)]
+    others, go_on = set(), threading.Event()
+
+    def reply(request):
+        if ids[0] in request.target:
+            go_on.wait(10)
+        else:
+            others.add(request.target)
+        return Reply(body={"totalCount": 1, "items": [{"licensesSold": 1}]})
+
+    origin.answer(*[reply] * 30)
+    with ThreadPoolExecutor(1) as thread:
+        read = thread.submit(origin_client().list_licenses, CUSTOMER, customer_id=ids, max_parallel_requests=4)
+        deadline = time.monotonic() + 5
+        while len(others) < 9 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        # Whoever else came would come now.
+        time.sleep(0.1)
+        asked_meanwhile = len(others)
+        go_on.set()
+        assert [row["customer_id"] for row in read.result(10)] == ids
+    assert asked_meanwhile == 9
+
+
+def test_keys_that_the_service_repeats_for_many_customers_are_named_once(origin, origin_client, logs):
+    """A log of ten thousand customers says once that keys are repeated, not ten thousand times."""
+    ids = [f"00000000-0000-0000-0000-0000000000{number:02}" for number in range(1, 21)]
+    rows = [{"productName": "Office", "licensesSold": sold} for sold in (1, 2)]
+    origin.answer(*[Reply(body={"totalCount": 2, "items": rows})] * 20)
+    read = origin_client().list_licenses(CUSTOMER, customer_id=ids, max_parallel_requests=4)
+    assert [row["licenses_sold"] for row in read] == [1, 2] * 20
+    named = [line for line in logs.of("airflow_partnercenter.api.reading.proof") if "repeats keys" in line]
+    assert len(named) == 1
+
+
 def test_customer_listed_twice_is_a_doubt(origin, origin_client):
     """A list to map over has each customer once."""
     origin.answer(Reply(body={"totalCount": 2, "items": [{"id": "a"}, {"id": "a"}]}))
