@@ -24,7 +24,7 @@ def run_demo(folder: Path, *, days: int = 30) -> int:
     Running it again in the same folder starts from an empty lake and gives the same report.
 
     :param days: how many daily runs to make up, at least 1.
-    :return: 0, or 1 if ``days`` is less, or a step failed; the log says why.
+    :return: 0, or 1 if ``days`` is less, the folder cannot be made, or a step failed; the log says why.
     """
     from airflow_partnercenter.emulator import Emulator
 
@@ -34,7 +34,11 @@ def run_demo(folder: Path, *, days: int = 30) -> int:
     began = time.monotonic()
     folder = folder.resolve()
     lake, log, tokens = folder / "lake", folder / "airflow.log", folder / "tokens.json"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"The demo cannot run in --folder {folder}: {error.strerror}.", file=sys.stderr)
+        return 1
     _empty(lake)
     for file in (log, tokens):  # an earlier demo's tokens are not this one's
         file.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """``airflow-partnercenter demo``."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from airflow_partnercenter.cli.command import Command, option
@@ -10,7 +11,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the demo."""
     from airflow_partnercenter.demo import run_demo
 
-    return run_demo(arguments.folder, days=arguments.days)
+    try:
+        return run_demo(arguments.folder, days=arguments.days)
+    except ImportError as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 COMMAND = Command(

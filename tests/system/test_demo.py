@@ -46,6 +46,15 @@ def test_demo_without_a_day_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
     assert report.read_text() == "x"
 
 
+def test_demo_in_a_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is there stays."""
+    taken = tmp_path / "file"
+    taken.write_text("x")
+    assert main(["demo", "--folder", str(taken)]) == 1
+    assert f"The demo cannot run in --folder {taken}: File exists." in capsys.readouterr().err
+    assert taken.read_text() == "x"
+
+
 @pytest.mark.parametrize("which", ["first", "second"])
 def test_demo_prints_the_table_and_the_path_of_the_report(demo_folder: Path, which: str) -> None:
     """It exits 0, the first time and again, and what it prints is what lies in the lake."""

@@ -40,12 +40,14 @@ def test_missing_extra_is_named_in_one_sentence(missing):
     assert missing in run.stdout
 
 
-def test_command_without_the_extra_says_the_same_and_no_port():
-    """The port is not what is wrong."""
+@pytest.mark.parametrize("command", [["emulator", "--port", "0"], ["demo"]], ids=["emulator", "demo"])
+def test_command_without_the_extra_says_the_same_and_no_port(command, tmp_path):
+    """The port is not what is wrong, and a traceback helps nobody."""
+    folder = ["--folder", str(tmp_path)] if command == ["demo"] else []
     run = _python(
         "import sys; sys.modules['trustme'] = None\n"
         "from airflow_partnercenter.cli import main\n"
-        "sys.exit(main(['emulator', '--port', '0']))"
+        f"sys.exit(main({command + folder!r}))"
     )
     assert run.stderr == "The emulator needs trustme: pip install 'airflow-provider-partnercenter[emulator]'\n"
     assert run.returncode == 1
