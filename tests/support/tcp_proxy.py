@@ -107,10 +107,13 @@ class TcpProxy:
         with self._lock:
             if self._after_bytes is not None:
                 self._after_bytes -= len(data)
-            reached = not self._before_trigger and (self._trigger or b"\0no") in data
+            reached = not self._before_trigger and self._trigger is not None and self._trigger in data
             if self._before_trigger in data:
                 self._before_trigger = b""
             due = reached or (self._after_bytes is not None and self._after_bytes < 0)
+            if due and not self._silently:
+                # Once: another connection that is as far must not take it down after it is up again.
+                self._trigger = self._after_bytes = None
         if not due:
             return False
         self.triggered.set()

@@ -18,7 +18,7 @@ from airflow_partnercenter.api.entra.auth import TokenProvider
 from airflow_partnercenter.api.pages.envelope import Body
 from airflow_partnercenter.api.reading.call import Call, Gate, RequestIds
 from airflow_partnercenter.api.wire.faults import Answer, error_for, heals_with_new_token
-from airflow_partnercenter.api.wire.network import Network, PreparedGet, transport_error
+from airflow_partnercenter.api.wire.network import Network, PreparedGet, prepared_get, transport_error
 from airflow_partnercenter.api.wire.redaction import Redactor
 from airflow_partnercenter.api.wire.retrying import Clock, RetryPolicy
 from airflow_partnercenter.exceptions import ApiError, ConfigurationError, ThrottledError
@@ -112,7 +112,7 @@ class Transport:
 
     def _prepare(self, url: str, headers: Mapping[str, str]) -> PreparedGet:
         with self._naming_errors(url):
-            return self._network.prepare(url, {**headers, **self._headers})
+            return prepared_get(self._network, url, {**headers, **self._headers})
 
     def _attempt(self, request: PreparedGet, call: Call, ids: RequestIds) -> Answer:
         """Return a 200, with one new access token on the way if that may help."""

@@ -89,16 +89,6 @@ class Network:
             "auth": _no_netrc,
         }
 
-    def prepare(self, url: str, headers: Mapping[str, str]) -> PreparedGet:
-        """Make a GET ready: what that takes is as much work as to send it."""
-        options = self.request_options
-        request = self.session.prepare_request(requests.Request("GET", url, headers=headers, auth=options["auth"]))
-        of_environment = self.session.merge_environment_settings(
-            request.url, options["proxies"] or {}, True, options["verify"], None
-        )
-        fixed = {name: options[name] for name in ("timeout", "allow_redirects")}
-        return PreparedGet(self.session, request, fixed | of_environment)
-
     def read(self, response: requests.Response) -> bytes | bytearray:
         """Return the decompressed body, bounded in size; the time is the adapter's matter.
 
@@ -125,6 +115,17 @@ class Network:
     def close(self) -> None:
         """Close pooled connections."""
         self.session.close()
+
+
+def prepared_get(network: Network, url: str, headers: Mapping[str, str]) -> PreparedGet:
+    """Make a GET ready: what that takes is as much work as to send it."""
+    session, options = network.session, network.request_options
+    request = session.prepare_request(requests.Request("GET", url, headers=headers, auth=options["auth"]))
+    of_environment = session.merge_environment_settings(
+        request.url, options["proxies"] or {}, True, options["verify"], None
+    )
+    fixed = {name: options[name] for name in ("timeout", "allow_redirects")}
+    return PreparedGet(session, request, fixed | of_environment)
 
 
 def transport_error(error: BaseException, who: str, redactor: Redactor) -> TransportError:
