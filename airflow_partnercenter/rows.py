@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -42,7 +41,6 @@ def to_snake_case(value: Any) -> Any:
     return [to_snake_case(item) for item in value] if isinstance(value, list) else value
 
 
-@lru_cache
 def snake_case(name: str) -> str:
     """Return a camelCase name in snake_case."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

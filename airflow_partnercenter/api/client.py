@@ -46,7 +46,8 @@ class QueryArguments(TypedDict, total=False):
 class LicenseReader(Iterator[pa.RecordBatch]):
     """One read in progress: iterate for Arrow batches, one a page, of the schema ``schema``.
 
-    Memory holds one page for each request in flight, and three more at most. The batches add up to a complete result
+    Memory holds one page for each request in flight, and three more at most; of a list of customers, twice as many
+    customers as requests in flight, and two more. The batches add up to a complete result
     only if the iteration ends without an error: what has been yielded cannot be taken back.
 
     :ivar schema: of every batch, known before the first request.

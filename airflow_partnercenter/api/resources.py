@@ -7,9 +7,13 @@ https://learn.microsoft.com/en-us/partner-center/developer/partner-center-analyt
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 
 from airflow_partnercenter.exceptions import ConfigurationError
 from airflow_partnercenter.rows import snake_case
+
+#: Of declared fields, which are few, but asked for with every page.
+_column = cache(snake_case)
 
 
 class Kind(Enum):
@@ -40,7 +44,7 @@ class Field:
     @property
     def column(self) -> str:
         """Name in rows, tables and files."""
-        return snake_case(self.wire)
+        return _column(self.wire)
 
 
 @dataclass(frozen=True, slots=True)

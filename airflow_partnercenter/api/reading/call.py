@@ -91,8 +91,9 @@ class Pace:
             with self._condition:
                 self.in_flight -= 1
                 self._condition.notify_all()
-            # Whoever has waited for the place sends before this thread computes, as it would for milliseconds on end.
-            time.sleep(_GIVING_WAY_SECONDS)
+        # Whoever has waited for the place sends before this thread computes, as it would for milliseconds on end. Not
+        # after an error, of which the others must hear first.
+        time.sleep(_GIVING_WAY_SECONDS)
 
     def hold(self, seconds: float) -> None:
         """Note that Partner Center asked to wait."""

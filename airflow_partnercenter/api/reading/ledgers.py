@@ -105,20 +105,21 @@ class DateLedger:
             "processed_date_time",
         ]
         self._dates: dict[tuple[Any, ...], set[Any]] = {}
-        self._waiting: list[pa.RecordBatch] = []
+        self._first: pa.RecordBatch | None = None
 
     def add(self, rows: pa.RecordBatch) -> str | None:
         """Add a page; return a date that its service did not have on earlier pages, where that tells of newer data.
 
         It does if those pages had one date only, or none as new as any of this page.
         """
-        waiting = [*self._waiting, rows]
-        if not self._dates and len(waiting) == 1:
+        first, self._first = self._first, None
+        if first is None and not self._dates:
             # Of interest when another one comes, which for a customer hardly ever happens.
-            self._waiting = waiting
+            self._first = rows
             return None
-        self._waiting = []
-        return [self._compare(page) for page in waiting][-1]
+        if first is not None:
+            self._compare(first)
+        return self._compare(rows)
 
     def _compare(self, rows: pa.RecordBatch) -> str | None:
         here: dict[tuple[Any, ...], set[Any]] = {}

@@ -41,7 +41,7 @@ class Read:
     :param decoder: makes rows of a body.
     :param as_served: whether repeated keys and mixed dates are data, as in a second read after a doubt.
     :param decoding: threads that decode; None decodes where the body came in.
-    :param naming: of a key that the service repeats.
+    :param repetition_notice: of a key that the service repeats.
     """
 
     transport: Transport
@@ -51,7 +51,7 @@ class Read:
     decoder: RowDecoder
     as_served: bool = False
     decoding: Executor | None = None
-    naming: Once = field(default_factory=Once)
+    repetition_notice: Once = field(default_factory=Once)
 
     def url(self, **place: Any) -> str:
         """Return the address of the first page, of one customer's, or of the page at a place."""
@@ -71,7 +71,7 @@ class Read:
         :param repeated_keys: whether a key on two pages is a doubt, as it always is in a parallel read.
         """
         doubts = Doubts(repeated_keys=parallel or repeated_keys, new_dates=not self.as_served)
-        return Proof(self.query.resource, self.query.group_by, doubts, self.naming, parallel=parallel)
+        return Proof(self.query.resource, self.query.group_by, doubts, self.repetition_notice, parallel=parallel)
 
 
 def read_pages(read: Read) -> Generator[LicensePage, None, None]:
@@ -101,7 +101,7 @@ def read_customers(read: Read, on_skip: Callable[[str, ApiError], None]) -> Gene
     tasks = (partial(_read_customer, read, customer) for customer in customers)
     refused: list[ApiError] = []
     workers = read.query.max_parallel_requests
-    # A customer has few rows: while one is late, as many as are asked for at once may wait for it.
+    # A customer has few rows: while one is late, as many more may wait for it as are asked for at once.
     with closing(in_order(tasks, workers, read.call, waiting=workers)) as results:
         for customer, result in zip(customers, results, strict=True):
             if isinstance(result, ApiError):

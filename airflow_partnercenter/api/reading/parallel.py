@@ -21,8 +21,8 @@ def in_order(
     """Yield what the tasks return, in their order; raise the first failure as soon as it happens.
 
     At most ``workers`` tasks wait for the network at once, as the call's pace sees to, and two more are past that;
-    ``waiting`` more results wait for an earlier one that is late, which bounds memory. If the caller stops early or a
-    task fails, the other tasks are given up: what waits ends at once, and no further attempt is made.
+    ``waiting`` more results may be there while an earlier one is late, which bounds memory. If the caller stops early
+    or a task fails, the other tasks are given up: what waits ends at once, and no further attempt is made.
     """
     pace = call.pace
     # One at a time means one after the other.

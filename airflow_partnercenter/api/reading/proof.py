@@ -41,13 +41,13 @@ class Doubts:
 
 
 class Once:
-    """Lets one pass, of all that come: the log says things once, whichever of many threads meets them first."""
+    """Is granted to one, of all that ask: the log says things once, whichever of many threads meets them first."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
 
-    def passes(self) -> bool:
-        """Return whether this is the first."""
+    def claim(self) -> bool:
+        """Return whether this is the first to ask."""
         return self._lock.acquire(blocking=False)
 
 
@@ -57,12 +57,18 @@ class Proof:
     :param resource: what is read.
     :param group_by: API field names that rows are aggregated by, if any; they are the key then.
     :param doubts: what else ends the read.
-    :param naming: of a repeated key that is no doubt; shared by all proofs of a call.
+    :param repetition_notice: of a repeated key that is no doubt; shared by all proofs of a read.
     :param parallel: whether pages are fetched by ``skip``, which relies on a total of the whole.
     """
 
     def __init__(
-        self, resource: Resource, group_by: Sequence[str], doubts: Doubts, naming: Once, *, parallel: bool = False
+        self,
+        resource: Resource,
+        group_by: Sequence[str],
+        doubts: Doubts,
+        repetition_notice: Once,
+        *,
+        parallel: bool = False,
     ) -> None:
         self.row_count = 0
         self._resource = resource
@@ -72,7 +78,7 @@ class Proof:
         self._totals: list[tuple[int, int]] = []
         self._keys = KeyLedger(self._key)
         self._dates = DateLedger(resource)
-        self._naming = naming
+        self._repetition_notice = repetition_notice
 
     def add(self, page: Page[pa.RecordBatch]) -> None:
         """Take the next page into account.
@@ -120,7 +126,7 @@ class Proof:
                 f"the row with {self._key_of(rows, position)} came on two pages (if the service repeats it, "
                 "max_parallel_requests=1 reads it)"
             )
-        if self._naming.passes():
+        if self._repetition_notice.claim():
             logger.warning(
                 "%s repeats keys, which is kept as served (rows carry no subscription ID); the first is %s",
                 self._resource.name,

@@ -85,22 +85,24 @@ class Transport:
         :raises PartnerCenterError: of the kind that the answer, or its absence, stands for.
         """
         ids, pace = call.new_request(), call.pace
+        with self._naming_errors(url):
+            # Before its turn: while it is made, another one can be under way.
+            request = prepared_get(self._network, url, {**(headers or {}), **self._headers})
         clock = Clock()
 
         def attempt() -> T:
-            try:
-                # Before its turn: while it is made, another one can be under way.
-                request = self._prepare(url, headers or {})
-                with pace.request(self._retry.total_seconds - clock.seconds()):
-                    clock.start()
+            with pace.request(self._retry.total_seconds - clock.seconds()):
+                clock.start()
+                try:
                     answer = self._attempt(request, call, ids)
-                # No longer in the way of the next request.
-                result = decode(answer.body)
-            except ApiError as error:
-                pace.hold(error.retry_after_seconds or 0.0)
-                if isinstance(error, ThrottledError):
-                    pace.throttled()
-                raise
+                except ApiError as error:
+                    # Before the place is free, as whoever waits for it must not send now.
+                    pace.hold(error.retry_after_seconds or 0.0)
+                    if isinstance(error, ThrottledError):
+                        pace.throttled()
+                    raise
+            # No longer in the way of the next request.
+            result = decode(answer.body)
             pace.answered()
             return result
 
@@ -109,10 +111,6 @@ class Transport:
     def sign_in(self) -> None:
         """Get an access token now, in this thread."""
         self._tokens.access_token()
-
-    def _prepare(self, url: str, headers: Mapping[str, str]) -> PreparedGet:
-        with self._naming_errors(url):
-            return prepared_get(self._network, url, {**headers, **self._headers})
 
     def _attempt(self, request: PreparedGet, call: Call, ids: RequestIds) -> Answer:
         """Return a 200, with one new access token on the way if that may help."""

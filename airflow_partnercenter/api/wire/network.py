@@ -120,12 +120,11 @@ class Network:
 def prepared_get(network: Network, url: str, headers: Mapping[str, str]) -> PreparedGet:
     """Make a GET ready: what that takes is as much work as to send it."""
     session, options = network.session, network.request_options
-    request = session.prepare_request(requests.Request("GET", url, headers=headers, auth=options["auth"]))
+    request = session.prepare_request(requests.Request("GET", url, headers=headers, auth=options.pop("auth")))
     of_environment = session.merge_environment_settings(
-        request.url, options["proxies"] or {}, True, options["verify"], None
+        request.url, options.pop("proxies") or {}, stream=True, verify=options.pop("verify"), cert=None
     )
-    fixed = {name: options[name] for name in ("timeout", "allow_redirects")}
-    return PreparedGet(session, request, fixed | of_environment)
+    return PreparedGet(session, request, options | of_environment)
 
 
 def transport_error(error: BaseException, who: str, redactor: Redactor) -> TransportError:

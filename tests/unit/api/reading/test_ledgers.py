@@ -45,6 +45,22 @@ def test_whole_page_that_comes_again_is_found(ledger):
     assert ledger.add(_page(3 * _ROWS), across_pages_only=True) == _ROWS - 1
 
 
+@pytest.mark.parametrize("value", ["customer 7", None], ids=["text", "null"])
+@pytest.mark.parametrize("sizes", [(5_000, 3), (3, 5_000)], ids=["large then small", "small then large"])
+def test_key_is_found_again_whatever_the_size_of_its_pages(sizes, value):
+    """Few values are told apart by other means than many: a key must be the same key by either."""
+    ledger = KeyLedger(("customer_tenant_id", "processed_date_time"))
+    found = []
+    for number, size in enumerate(sizes):
+        times = pa.array([number * 10_000 + row for row in range(size - 1)] + [77_777], pa.timestamp("us", tz="UTC"))
+        page = pa.RecordBatch.from_arrays(
+            [pa.array(["other"] * (size - 1) + [value], pa.string()), times],
+            names=["customer_tenant_id", "processed_date_time"],
+        )
+        found.append(ledger.add(page, across_pages_only=True))
+    assert found == [None, sizes[1] - 1]
+
+
 @pytest.mark.parametrize(("across_pages_only", "found"), [(True, None), (False, 7)], ids=["across pages", "within too"])
 @pytest.mark.parametrize("before", [0, 1, 3])
 def test_key_twice_on_one_page(before, across_pages_only, found):

@@ -524,7 +524,7 @@ def test_doubt_about_one_customer_keeps_the_others_parallel(origin, origin_clien
 
 
 def test_late_customer_holds_nobody_up(origin, origin_client):
-    """While one customer is late, as many results wait for it as customers are asked for at once, and no more."""
+    """While one customer is late, others are read on, up to twice the requests in flight, and one more."""
     ids = [f"00000000-0000-0000-0000-0000000000{number:02}" for number in range(1, 31)]
     others, go_on = set(), threading.Event()
 
@@ -558,6 +558,34 @@ def test_keys_that_the_service_repeats_for_many_customers_are_named_once(origin,
     assert [row["licenses_sold"] for row in read] == [1, 2] * 20
     named = [line for line in logs.of("airflow_partnercenter.api.reading.proof") if "repeats keys" in line]
     assert len(named) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"), [(429, {"Retry-After": "1"}), (503, {"Retry-After": "1"})], ids=["429", "503"]
+)
+def test_whoever_waits_for_a_place_hears_first_that_nobody_may_send(origin, origin_client, status, headers):
+    """Two may be in flight, two more stand in line: when the first is told to wait, none of these sends meanwhile."""
+    ids = [f"00000000-0000-0000-0000-0000000000{number:02}" for number in range(1, 9)]
+    arrivals, go_on = [], threading.Event()
+
+    def reply(request):
+        arrivals.append(time.monotonic())
+        if len(arrivals) == 1:
+            # The others have come into line.
+            time.sleep(0.2)
+            return Reply(status, body={"code": str(status), "description": "wait"}, headers=headers)
+        if len(arrivals) == 2:
+            go_on.wait(10)
+        return Reply(body={"totalCount": 1, "items": [{"licensesSold": 1}]})
+
+    origin.answer(*[reply] * 20)
+    with ThreadPoolExecutor(1) as thread:
+        read = thread.submit(origin_client().list_licenses, CUSTOMER, customer_id=ids, max_parallel_requests=2)
+        time.sleep(0.8)
+        before_the_wait_ends = len(arrivals)
+        go_on.set()
+        assert [row["customer_id"] for row in read.result(20)] == ids
+    assert before_the_wait_ends == 2
 
 
 def test_customer_listed_twice_is_a_doubt(origin, origin_client):
