@@ -1,9 +1,10 @@
 """The list of connections and the form of a new one in Airflow's UI, as a person clicks through them."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect
 
 from airflow_partnercenter.connection.fields import CONNECTION_NAME
 
@@ -18,11 +19,23 @@ def open_form(page: Page) -> Any:
     """Open the form for a new connection, choose our type by its name, and unfold its fields."""
     page.get_by_role("button", name="Add Connection").click()
     dialog = page.get_by_role("dialog")
-    dialog.locator("input[role=combobox]").first.click(force=True)
-    page.keyboard.type(CONNECTION_NAME)
-    page.get_by_role("option", name=CONNECTION_NAME, exact=True).click()
+    _choose_our_type(page, dialog.locator("input[role=combobox]").first)
     unfold(dialog)
     return dialog
+
+
+def _choose_our_type(page: Page, box: Any) -> None:
+    """Choose our type of connection; before Airflow knows its types, the list does not open, and takes no text."""
+    option = page.get_by_role("option", name=CONNECTION_NAME, exact=True)
+    for _ in range(10):
+        expect(box).to_be_enabled(timeout=60_000)
+        box.click(force=True)
+        page.keyboard.type(CONNECTION_NAME)
+        with suppress(TimeoutError):
+            option.click(timeout=3_000)
+            return
+        box.clear(force=True)
+    option.click()
 
 
 def unfold(dialog: Any) -> None:

@@ -138,7 +138,9 @@ def saved(connections: Page, partner: Emulator) -> Iterator[Callable[..., None]]
 
 def stored(airflow: AirflowServer, conn_id: str) -> dict[str, Any]:
     """Return what the metadata database has, decrypted."""
-    (found,) = json.loads(airflow.run("connections", "get", conn_id, "--output", "json"))
+    printed = airflow.run("connections", "get", conn_id, "--output", "json")
+    # Airflow 3.2 prints what its libraries log before it.
+    (found,) = json.loads(printed[printed.index("[{") :])
     return found | {"extra": found["extra_dejson"]}
 
 
