@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from airflow_partnercenter.emulator import Emulator
 from airflow_partnercenter.emulator.scripts import AnswerSource
+from tests.support.looks import wait_for_looks
 
 
 class _ScriptedEmulator(Emulator):
@@ -47,6 +48,7 @@ class EmulatorPool:
             if emulator.was_scripted:
                 self._stop(stack)
             else:
+                wait_for_looks()
                 emulator.requests.clear()
                 self._running[key] = emulator, stack
         if key not in self._running:

@@ -18,6 +18,7 @@ from airflow_partnercenter.sensors.partner_center import PartnerCenterLicensesSe
 from airflow_partnercenter.triggers.partner_center import PartnerCenterLicensesTrigger
 from tests.conftest import TODAY
 from tests.support.argument_tables import ArgumentTable, arguments_of
+from tests.support.looks import wait_for_looks
 
 PARTNER, COMMERCIAL = "/v1/analytics/licenses/", "/partner/v1/analytics/commercial/"
 UNAVAILABLE = Answer(503, {"code": 503, "description": "down"})
@@ -46,6 +47,7 @@ class Waiter:
 
         :param seconds: until the timeout; enough for whatever should come.
         """
+        wait_for_looks()
         self.emulator.requests.clear()
         defaults = {"resource": "partner_licenses_deployment", "newer_than": FRESH, "poll_interval": 0.1}
         return self._wait(seconds, **defaults | arguments)
