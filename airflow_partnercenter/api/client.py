@@ -19,13 +19,14 @@ from airflow_partnercenter.api.pages.decoding import RowDecoder
 from airflow_partnercenter.api.pages.envelope import decode_records
 from airflow_partnercenter.api.query import LicenseQuery, build_query
 from airflow_partnercenter.api.reading.call import Call
-from airflow_partnercenter.api.reading.paging import Read, read_customers, read_pages, read_records
+from airflow_partnercenter.api.reading.customer_list import read_customer_list
+from airflow_partnercenter.api.reading.paging import Read, read_customers, read_pages
 from airflow_partnercenter.api.reading.transport import Transport
 from airflow_partnercenter.api.wire.network import Network
 from airflow_partnercenter.api.wire.redaction import Redactor
 from airflow_partnercenter.api.wire.retrying import RetryPolicy
 from airflow_partnercenter.exceptions import ApiError, ConfigurationError, IncompleteResultError, PartnerCenterError
-from airflow_partnercenter.rows import time_text, to_rows, to_snake_case, utc_time
+from airflow_partnercenter.rows import time_text, to_rows, utc_time
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -261,21 +262,12 @@ class PartnerCenterClient:
         :return: plain JSON values, Microsoft's keys in snake_case: ``id`` (the customer's tenant, ``customer_id``
             elsewhere), ``company_profile`` with ``tenant_id``, ``domain`` and ``company_name``, and
             ``relationship_to_partner``.
+        :raises IncompleteResultError: a customer came twice, or more were stated than listed.
         :raises PartnerCenterError: of the kind that says what to do.
 
         Source: https://learn.microsoft.com/en-us/partner-center/developer/get-a-list-of-customers (read 2026-11-20)
         """
-        call = Call("customers", self._transport.gate)
-        url = f"{self._transport.base_url}/v1/customers"
-        with call.naming_errors():
-            customers: list[dict[str, Any]] = []
-            for page in read_records(self._transport, url, call):
-                customers += map(to_snake_case, page.rows)
-                call.progress.page_delivered(len(page.rows))
-            if len({customer.get("id") for customer in customers}) < len(customers):
-                raise IncompleteResultError("Partner Center listed a customer twice; the list may be changing.")
-        call.progress.ended()
-        return customers
+        return read_customer_list(self._transport)
 
     def probe(self) -> None:
         """Sign in and ask for one licence row: proves credentials, address and role. A few seconds of patience.

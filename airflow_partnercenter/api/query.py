@@ -126,6 +126,10 @@ def _customer_ids(resource: Resource, given: str | Sequence[str] | None) -> tupl
             else f"use customer_{resource.name.removeprefix('partner_')}"
         )
         raise ConfigurationError(f"{resource.name} takes no customer_id; {instead}.")
+    if not customers and given is not None and not isinstance(given, str):
+        raise ConfigurationError(
+            "customer_id is an empty list: there is no customer to ask for. If that is no mistake, skip this task."
+        )
     if not customers:
         raise ConfigurationError(f"{resource.name} needs customer_id, the GUID of the customer's tenant.")
     for customer in customers:

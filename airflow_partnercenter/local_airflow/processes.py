@@ -15,12 +15,13 @@ import psutil
 STOP_SECONDS = 5
 # Ends with the process that started it, whatever happens to that one: then its pipe closes without a word, and the
 # whole group is told to stop, then made to. What waits for that has a session of its own: whoever signals the
-# component's does not meet it, so that it is there also if who started them is killed in the middle of stopping them.
+# component's does not meet it, so that it is there also if who started them is killed in the middle of stopping them;
+# until it has that session, it does not heed the signal.
 # (By descriptor 3: what a shell starts with & has an empty standard input. By Python: macOS has no `setsid`.)
 _WATCH = 'read -r _ && exit; kill -TERM "-$1"; sleep 5; kill -KILL "-$1"'
 _IN_A_SESSION = 'import os, sys; os.setsid(); os.execv("/bin/sh", ["sh", "-c", *sys.argv[1:]])'
 _TIED_TO_PARENT = (
-    f"exec 3<&0; \"$0\" -ISc '{_IN_A_SESSION}' '{_WATCH}' sh $$ <&3 3<&- >/dev/null 2>&1 & "
+    f"exec 3<&0; (trap '' TERM; exec \"$0\" -ISc '{_IN_A_SESSION}' '{_WATCH}' sh $$) <&3 3<&- >/dev/null 2>&1 & "
     '"$@" 3<&- </dev/null & wait $!'
 )
 

@@ -114,9 +114,9 @@ class PartnerCenterLicensesOperator(BaseOperator):
 
         return self.hook.read_whole(self.resource, consume_noting, **self._query)
 
-    def _check_choice(self, name: str, choices: tuple[str, ...]) -> None:
+    def _check_choice(self, name: str, choices: tuple[object, ...]) -> None:
         if getattr(self, name) not in choices:
-            raise ConfigurationError(f"{name} is {getattr(self, name)!r}: use one of {', '.join(choices)}.")
+            raise ConfigurationError(f"{name} is {getattr(self, name)!r}: use one of {', '.join(map(str, choices))}.")
 
     def _meet_emptiness(self, row_count: int) -> None:
         """Do what ``on_empty`` says if there are no rows."""

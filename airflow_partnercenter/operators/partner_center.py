@@ -147,6 +147,7 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
         with failing_fast():
             self._check_choice("on_empty", ("allow", "skip", "fail"))
             self._check_choice("if_exists", ("replace", "skip", "fail"))
+            self._check_choice("partition_asset_events", (None, True, False))
             destination = Destination.parse(self.destination, self.file_format)
             self._gate()
             if self.on_customer_error == "skip":

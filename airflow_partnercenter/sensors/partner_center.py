@@ -141,8 +141,8 @@ class PartnerCenterLicensesSensor(BaseSensorOperator):
 
     def execute_complete(self, context: "Context", event: dict[str, Any] | None = None) -> Any:
         """Return what the trigger found, or fail as a poke would have."""
-        status = (event or {}).get("status")
-        if event is None or status not in ("success", "timeout", "error"):
+        status = event.get("status") if isinstance(event, dict) else event
+        if not isinstance(event, dict) or status not in ("success", "timeout", "error"):
             raise AirflowFailException(f"The trigger returned {status!r}, which this version does not know.")
         if status == "success":
             return event["processed_dates"]

@@ -90,8 +90,11 @@ def checked_uri(uri: str) -> str:
 
     :raises ConfigurationError: it does not; the message says how to write it.
     """
-    if not isinstance(uri, str) or not uri.strip():
-        raise ConfigurationError("destination is empty: give a URI such as s3://connection@bucket/key.parquet.")
+    example = "give a URI such as s3://connection@bucket/key.parquet"
+    if uri is not None and not isinstance(uri, str):
+        raise ConfigurationError(f"destination must be text, not {type(uri).__name__}: {example}.")
+    if not uri or not uri.strip():
+        raise ConfigurationError(f"destination is empty: {example}.")
     refuse_keys(uri)
     if not is_one_line(uri):
         # As repr, so that the message is one line; a template may have filled in a name that somebody else chose.

@@ -445,11 +445,20 @@ def test_wrong_argument_is_one_sentence_without_a_request(emulator, connect, tmp
     assert os.listdir(tmp_path) == []
 
 
-def test_wrong_if_exists_is_one_sentence(entra, connect, tmp_path):
-    """The choices are named."""
+@pytest.mark.parametrize(
+    ("argument", "choices"),
+    [
+        ({"if_exists": "overwrite"}, "replace, skip, fail"),
+        ({"partition_asset_events": "yes"}, "None, True, False"),
+    ],
+    ids=["if_exists", "partition_asset_events"],
+)
+def test_wrong_choice_is_one_sentence(entra, connect, tmp_path, argument, choices):
+    """The choices are named, and nothing is written."""
     connect(entra)
-    with pytest.raises(AirflowFailException, match="replace, skip, fail"):
-        _store(f"file://{tmp_path}/a.csv", if_exists="overwrite")
+    with pytest.raises(AirflowFailException, match=choices):
+        _store(f"file://{tmp_path}/a.csv", **argument)
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("kind", ["list", "store"])

@@ -324,7 +324,7 @@ def test_deferring_asks_nothing_on_the_worker(connect, emulator):
     assert emulator.requests == []
 
 
-@pytest.mark.parametrize("event", [None, {}, {"status": "unheard of"}], ids=str)
+@pytest.mark.parametrize("event", [None, {}, {"status": "unheard of"}, "success"], ids=str)
 def test_unknown_event_fails(event):
     """A trigger of another version is not taken for success."""
     sensor = PartnerCenterLicensesSensor(task_id="t", resource="licenses_usage", newer_than=FRESH)

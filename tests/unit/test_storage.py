@@ -94,8 +94,8 @@ def test_format_may_be_given_where_the_suffix_is_none(file_format):
     [
         ("", ["destination", "empty"]),
         ("  ", ["destination", "empty"]),
-        (None, ["destination"]),
-        (5, ["destination"]),
+        (None, ["destination", "empty"]),
+        (5, ["destination", "text, not int"]),
         ("/data/a.csv", ["scheme", "file:///data/a.csv"]),
         ("reports/a.csv", ["scheme", "file://"]),
         ("file://tmp/a.csv", ["three slashes", "file:///tmp/a.csv"]),

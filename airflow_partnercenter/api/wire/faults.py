@@ -29,7 +29,9 @@ _LONGEST_DESCRIPTION = 400
 _LONGEST_CODE = 40
 _LONGEST_ID = 100
 #: Of a wait; thirty years are enough.
-_SECONDS = r"\d{1,9}(\.\d{1,9})?"
+_SECONDS = r"\d{1,400}(\.\d{1,9})?"
+#: Thirty years, to whoever asks for more: what waits can still reckon with it.
+_LONGEST_WAIT_SECONDS = 999_999_999.0
 
 _SIGN_IN_AGAIN = (
     "the service account must sign in again interactively, with multi-factor authentication, and the refresh token "
@@ -156,11 +158,11 @@ def retry_after_seconds(headers: Mapping[str, str], text: str = "") -> float | N
     value = headers.get("Retry-After", "").strip()
     # A header that came twice is joined by a comma.
     if re.fullmatch(_SECONDS + rf"(\s*,\s*{_SECONDS})*", value):
-        return max(map(float, value.split(",")))
+        return min(max(map(float, value.split(","))), _LONGEST_WAIT_SECONDS)
     if then := _date(value):
         # By the service's own clock, if it says what that shows: the worker's may be ahead.
         now = _date(headers.get("Date", "")) or datetime.now(UTC)
-        return max(0.0, (then - now).total_seconds())
+        return min(max(0.0, (then - now).total_seconds()), _LONGEST_WAIT_SECONDS)
     said = re.search(r"try again in (\d{1,9}) seconds?", text, re.IGNORECASE)
     return float(said[1]) if said else None
 

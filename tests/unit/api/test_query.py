@@ -136,6 +136,14 @@ def test_customer_resources_want_a_guid(customer_id):
         build_query("customer_licenses_usage", customer_id=customer_id)
 
 
+def test_list_without_customers_is_named():
+    """What a task before it returned may be empty, which is another mistake than a forgotten argument."""
+    with pytest.raises(ConfigurationError, match="empty list"):
+        build_query("customer_licenses_usage", customer_id=[])
+    with pytest.raises(ConfigurationError, match="needs customer_id"):
+        build_query("customer_licenses_usage", customer_id="")
+
+
 @pytest.mark.parametrize(
     ("resource", "instead"),
     [

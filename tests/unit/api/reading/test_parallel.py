@@ -367,6 +367,18 @@ def test_list_customers_follows_continuation_tokens(emulator, make_client):
     assert all("ms-continuationtoken" in request.headers for request in emulator.api_requests[1:])
 
 
+@pytest.mark.parametrize(("stated", "is_complete"), [(3, False), (2, True), (1, True), (None, True)])
+def test_list_customers_is_as_long_as_stated(emulator, make_client, stated, is_complete):
+    """Fewer customers than stated are no list; what a smaller number counts is undocumented, and may be the page."""
+    customers = [{"id": f"0112a436-b14e-4888-967b-ca4bb2cf123{number}"} for number in range(2)]
+    emulator.answer_next(Answer(200, {"totalCount": stated, "items": customers}), "/v1/customers")
+    if is_complete:
+        assert make_client().list_customers() == customers
+    else:
+        with pytest.raises(IncompleteResultError, match="stated 3 customers but listed 2"):
+            make_client().list_customers()
+
+
 def test_parallelism_halves_when_throttled_and_grows_back_slowly():
     """One 429 halves what may be in flight; only a calm while lets it grow, one at a time."""
     pace = Call("test", Gate(), 8).pace
