@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=subprocess.STDOUT,
-            timeout=400,
+            timeout=900,
             check=False,
         )
     assert done.returncode == 0, (folder / "console.txt").read_text(errors="replace")[-5000:]
