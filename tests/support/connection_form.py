@@ -38,6 +38,16 @@ def _choose_our_type(page: Page, box: Any) -> None:
     option.click()
 
 
+def open_list(page: Page, box: Any) -> None:
+    """Open a list of choices; a click does nothing while the list before it is closing."""
+    for _ in range(10):
+        box.click(force=True)
+        with suppress(TimeoutError):
+            page.get_by_role("option").first.wait_for(timeout=3_000)
+            return
+    raise AssertionError("the list does not open")
+
+
 def unfold(dialog: Any) -> None:
     """Show the fields of the connection's Extra."""
     dialog.get_by_role("button", name="Extra Fields", exact=True).click()
