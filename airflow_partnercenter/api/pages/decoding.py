@@ -99,7 +99,7 @@ class RowDecoder:
             raise ResponseFormatError(
                 f"{self._resource.name} of customer {customer_id} has rows of {min(others)}; see {self._resource.page}"
             )
-        return [customer_id if value is None else value for value in values]
+        return [customer_id if value is None or value == "" else value for value in values]
 
     def _column(self, field: Field, values: list[Any], rows_before: int) -> pa.Array:
         try:

@@ -52,11 +52,13 @@ def decode_records(body: Body) -> Page[list[dict[str, Any]]]:
         raise _without_rows()
     total = _stated_total(_first(envelope, "TotalCount", "totalCount"))
     records = _first(envelope, *_ROWS)
-    if records is None and total == 0 and not envelope.keys().isdisjoint(_ROWS):
+    next_link = next_link_of(envelope)
+    if records is None and total == 0 and next_link is None:
+        # What is null is left out, Microsoft says.
         records = []
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise _without_rows()
-    return Page(records, total, next_link_of(envelope))
+    return Page(records, total, next_link)
 
 
 def _without_rows() -> ResponseFormatError:

@@ -13,6 +13,7 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 _FORBIDDEN_HEADERS = {"authorization", "connection", "content-length", "cookie", "host", "transfer-encoding"}
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"([!-~]([ -~]*[!-~])?)?")
+_SEVERAL_SEGMENTS = re.compile(r"[A-Za-z0-9_~-]+/")
 _VERSION_SEGMENT = re.compile(r"/(partner/)?v\d+(/|$)")
 
 
@@ -31,8 +32,9 @@ class NextLink:
         """Return the address to fetch, which always starts with the configured origin.
 
         ``links.next`` of Partner Center is relative and without its version prefix ("/customers?…"); the version of
-        the current address is put in front then. The form of a commercial ``@nextLink`` was never documented:
-        absolute, relative to the root, and query-only are all understood.
+        the current address is put in front then, and the path of the configured address, if it has one. The form of a
+        commercial ``@nextLink`` was never documented: absolute, relative to the root, with a slash or without, and
+        query-only are all understood.
 
         :raises ResponseFormatError: the link leaves the configured origin or is not an address.
         """
@@ -53,11 +55,8 @@ class NextLink:
                 f"{one_line(f'{target.scheme}://{target.hostname}', 200)}, not to "
                 f"{base_url}; it was not followed, as the access token must not go there."
             )
-        path = target.path
-        if uri.startswith("/") and not _VERSION_SEGMENT.match(path):
-            current = _VERSION_SEGMENT.match(urlsplit(current_url).path)
-            path = (current[0].rstrip("/") if current else "") + path
         origin = urlsplit(base_url)
+        path = _from_root(target.path, urlsplit(current_url).path, origin.path) if uri.startswith("/") else target.path
         return f"{origin.scheme}://{origin.netloc}{path}" + (f"?{target.query}" if target.query else "")
 
 
@@ -71,7 +70,8 @@ def next_link_of(envelope: Mapping[str, Any]) -> NextLink | None:
         if link is not None and not isinstance(link, str):
             raise ResponseFormatError(f"{name} of Partner Center's answer is neither text nor null.")
         if link:
-            return NextLink(link)
+            # A path of several segments without a slash before it is not one below the current page's.
+            return NextLink(f"/{link}" if _SEVERAL_SEGMENTS.match(link) else link)
     links = envelope.get("links")
     link = links.get("next") if isinstance(links, dict) else None
     if not link or (isinstance(link, dict) and link.get("uri") in (None, "")):
@@ -82,7 +82,7 @@ def next_link_of(envelope: Mapping[str, Any]) -> NextLink | None:
     headers = {
         str(header["key"]): str(header["value"])
         for header in link.get("headers") or ()
-        if isinstance(header, dict) and {"key", "value"} <= header.keys()
+        if isinstance(header, dict) and header.get("key") is not None and header.get("value") is not None
     }
     if not all(_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value) for name, value in headers.items()):
         raise ResponseFormatError("links.next of Partner Center's answer has a header that cannot be sent.")
@@ -124,6 +124,14 @@ class Links:
         self._seen.add(step)
         self._current_url = url
         return url, headers
+
+
+def _from_root(path: str, current_path: str, base_path: str) -> str:
+    """Return a path that began with a slash, below that of the configured address, with the version it may lack."""
+    base = base_path.rstrip("/")
+    below, current = (each.removeprefix(base) if each.startswith(f"{base}/") else each for each in (path, current_path))
+    version = None if _VERSION_SEGMENT.match(below) else _VERSION_SEGMENT.match(current)
+    return base + (version[0].rstrip("/") if version else "") + below
 
 
 def _origin(parts: Any) -> tuple[str, str | None, int | None]:

@@ -24,7 +24,7 @@ class RequestIds:
     """The ids of one request.
 
     ``MS-CorrelationId`` is that of the call. ``MS-RequestId`` names one request: Partner Center takes a reused one for
-    the same attempt, so it is kept only for a retry after no answer came.
+    the same attempt, so it is kept only for a retry after no answer came, or not the whole of it.
     """
 
     correlation_id: str
@@ -78,10 +78,7 @@ class Pace:
         """
         with self._condition:
             while not self._given_up and (delay := self._delay()):
-                if (asked := self._gate.seconds()) > patience_seconds:
-                    raise ThrottledError(
-                        f"Partner Center asked to send nothing for {asked:.0f} s more.", retry_after_seconds=asked
-                    )
+                self._bear(patience_seconds)
                 self._condition.wait(delay)
             self.check()
             self.in_flight += 1
@@ -94,6 +91,24 @@ class Pace:
         # Whoever has waited for the place sends before this thread computes, as it would for milliseconds on end. Not
         # after an error, of which the others must hear first.
         time.sleep(_GIVING_WAY_SECONDS)
+
+    def wait_for_gate(self, patience_seconds: float) -> None:
+        """Wait, without letting go of a place, while Partner Center asks to send nothing.
+
+        :raises ThrottledError: Partner Center asked to stay away for longer than that.
+        :raises TransportError: another request of the same call has failed for good.
+        """
+        with self._condition:
+            while not self._given_up and (closed := self._gate.seconds()):
+                self._bear(patience_seconds)
+                self._condition.wait(closed)
+            self.check()
+
+    def _bear(self, patience_seconds: float) -> None:
+        if (asked := self._gate.seconds()) > patience_seconds:
+            raise ThrottledError(
+                f"Partner Center asked to send nothing for {asked:.0f} s more.", retry_after_seconds=asked
+            )
 
     def hold(self, seconds: float) -> None:
         """Note that Partner Center asked to wait."""
@@ -170,14 +185,14 @@ class Call:
 
     @contextmanager
     def naming_errors(self) -> Iterator[None]:
-        """Give every error that leaves the call its ``MS-CorrelationId``, as attribute and in its message."""
+        """Give every error that leaves the call its ids, as attributes and in its message."""
         try:
             yield
         except PartnerCenterError as error:
             error.correlation_id = error.correlation_id or self.correlation_id
             # A refusal of the token service names its own correlation id.
             if error.correlation_id == self.correlation_id and self.correlation_id not in str(error):
-                error.args = (f"{error} [MS-CorrelationId {self.correlation_id}]",)
+                error.args = (f"{error} {_ids_of(error, self.correlation_id)}",)
             raise
 
 
@@ -212,9 +227,8 @@ class Progress:
 
     def waits(self, seconds: float, error: BaseException | None) -> None:
         """Count a retry and the wait before it, and say so."""
-        logger.warning(
-            "%s: trying again in %.1f s: %s [MS-CorrelationId %s]", self._name, seconds, error, self._correlation_id
-        )
+        ids = _ids_of(error, self._correlation_id)
+        logger.warning("%s: trying again in %.1f s: %s %s", self._name, seconds, error, ids)
         with self._lock:
             self.retries += 1
             self.waited_seconds += seconds
@@ -263,6 +277,12 @@ class Progress:
             return ""
         seconds = (now - self._began) * max(0, self.total_rows - self.rows) / self.rows
         return f", about {seconds:.0f} s left"
+
+
+def _ids_of(error: BaseException | None, correlation_id: str) -> str:
+    """Return what Microsoft's support asks for; an error may be about one request, or about all of them."""
+    request_id = getattr(error, "request_id", None)
+    return f"[{f'MS-RequestId {request_id}, ' if request_id else ''}MS-CorrelationId {correlation_id}]"
 
 
 def _counted(number: int, one: str, many: str = "") -> str:

@@ -23,7 +23,8 @@ def read_customer_list(transport: Transport) -> list[dict[str, Any]]:
             # One below the number listed may count the customers of its page.
             stated = max(stated, page.stated_total or 0)
             call.progress.page_delivered(len(page.rows))
-        if len({customer.get("id") for customer in customers}) < len(customers):
+        ids = [customer["id"] for customer in customers if customer.get("id") is not None]
+        if len(set(ids)) < len(ids):
             raise IncompleteResultError("Partner Center listed a customer twice; the list may be changing.")
         if stated > len(customers):
             raise IncompleteResultError(

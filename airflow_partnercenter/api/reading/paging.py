@@ -70,7 +70,11 @@ class Read:
 
         :param repeated_keys: whether a key on two pages is a doubt, as it always is in a parallel read.
         """
-        doubts = Doubts(repeated_keys=parallel or repeated_keys, new_dates=not self.as_served)
+        doubts = Doubts(
+            repeated_keys=parallel or repeated_keys,
+            new_dates=not self.as_served,
+            short_pages=not self.as_served and self.query.max_parallel_requests > 1,
+        )
         return Proof(self.query.resource, self.query.group_by, doubts, self.repetition_notice, parallel=parallel)
 
 
@@ -80,9 +84,9 @@ def read_pages(read: Read) -> Generator[LicensePage, None, None]:
     :raises IncompleteResultError: the rows do not add up, or a doubt.
     """
     first = read.get(read.url())
-    read.call.progress.total_rows = first.stated_total
     # A total that is no larger than the page may count the page: then only the links tell what follows.
     more_is_known = first.next_link is not None and 0 < len(first.rows) < (first.stated_total or 0)
+    read.call.progress.total_rows = first.stated_total if more_is_known else None
     if read.query.max_parallel_requests > 1 and read.query.resource.is_commercial and more_is_known:
         yield from _in_parallel_from(read, first)
     else:

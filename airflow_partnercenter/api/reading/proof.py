@@ -34,10 +34,13 @@ class Doubts:
 
     :param repeated_keys: a key that comes on two pages.
     :param new_dates: a service whose processed date changes between two pages.
+    :param short_pages: a page that is shorter than another one, and not the last, where no total of the whole is
+        stated.
     """
 
     repeated_keys: bool
     new_dates: bool
+    short_pages: bool
 
 
 class Once:
@@ -76,6 +79,7 @@ class Proof:
         self._doubts = doubts
         self._parallel = parallel
         self._totals: list[tuple[int, int]] = []
+        self._lengths: list[int] = []
         self._keys = KeyLedger(self._key)
         self._dates = DateLedger(resource)
         self._repetition_notice = repetition_notice
@@ -94,6 +98,8 @@ class Proof:
         if self._doubts.new_dates and (moved := self._dates.add(rows)):
             raise self.doubt(f"data processed at {moved} appeared in the middle of the read")
         self.row_count += len(rows)
+        if len(rows):
+            self._lengths.append(len(rows))
         most = max((total for total, _ in self._totals), default=self.row_count)
         if self.row_count > most and not self._each_page_is_total():
             raise self.doubt(
@@ -109,6 +115,12 @@ class Proof:
         if not of_the_whole and not self._each_page_is_total():
             totals = ", ".join(f"{total:,}" for total in sorted({total for total, _ in self._totals}))
             raise self.doubt(f"a total of {totals} rows was stated but {self.row_count:,} were served")
+        shortest, longest = min(self._lengths[:-1], default=0), max(self._lengths, default=0)
+        if self._doubts.short_pages and 0 < shortest < longest and not (self._totals and of_the_whole):
+            raise self.doubt(
+                f"a page in the middle has fewer rows than another one, {shortest:,} and {longest:,}, and no total "
+                "tells that none is missing (if the service always does so, max_parallel_requests=1 reads it)"
+            )
 
     def doubt(self, what: str) -> IncompleteResultError:
         """Return the error that says what does not add up."""

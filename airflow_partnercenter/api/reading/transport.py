@@ -12,16 +12,23 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from requests.structures import CaseInsensitiveDict
 
 from airflow_partnercenter import __version__
 from airflow_partnercenter.api.entra.auth import TokenProvider
 from airflow_partnercenter.api.pages.envelope import Body
 from airflow_partnercenter.api.reading.call import Call, Gate, RequestIds
-from airflow_partnercenter.api.wire.faults import Answer, error_for, heals_with_new_token
+from airflow_partnercenter.api.wire.faults import Answer, error_for, heals_with_new_token, id_of, refused_for_good
 from airflow_partnercenter.api.wire.network import Network, PreparedGet, prepared_get, transport_error
 from airflow_partnercenter.api.wire.redaction import Redactor
 from airflow_partnercenter.api.wire.retrying import Clock, RetryPolicy
-from airflow_partnercenter.exceptions import ApiError, ConfigurationError, ThrottledError
+from airflow_partnercenter.exceptions import (
+    AccessTokenRefusedError,
+    ApiError,
+    ConfigurationError,
+    ThrottledError,
+    TransportError,
+)
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -91,10 +98,14 @@ class Transport:
         clock = Clock()
 
         def attempt() -> T:
+            is_first = not clock.seconds()
             with pace.request(self._retry.total_seconds - clock.seconds()):
                 clock.start()
+                left = self._retry.total_seconds - clock.seconds()
                 try:
-                    answer = self._attempt(request, call, ids)
+                    # Of what is left of the total, at least the second that any answer needs.
+                    bounded = request if is_first else request.within(max(1.0, left))
+                    answer = self._attempt(bounded, call, ids, left)
                 except ApiError as error:
                     # Before the place is free, as whoever waits for it must not send now.
                     pace.hold(error.retry_after_seconds or 0.0)
@@ -112,9 +123,11 @@ class Transport:
         """Get an access token now, in this thread."""
         self._tokens.access_token()
 
-    def _attempt(self, request: PreparedGet, call: Call, ids: RequestIds) -> Answer:
+    def _attempt(self, request: PreparedGet, call: Call, ids: RequestIds, patience_seconds: float) -> Answer:
         """Return a 200, with one new access token on the way if that may help."""
         token = self._tokens.access_token()
+        # Meanwhile another request may have been told to wait.
+        call.pace.wait_for_gate(patience_seconds)
         answer = self._send(request, call, ids, token)
         if heals_with_new_token(answer):
             call.pace.check()
@@ -122,7 +135,12 @@ class Transport:
                 "Partner Center refused the access token; asking for a new one once [MS-CorrelationId %s]",
                 ids.correlation_id,
             )
-            answer = self._send(request, call, ids, self._tokens.access_token(refused=token))
+            try:
+                token = self._tokens.access_token(refused=token)
+            except AccessTokenRefusedError as error:
+                raise refused_for_good(answer, error) from None
+            call.pace.wait_for_gate(patience_seconds)
+            answer = self._send(request, call, ids, token)
         if answer.status != _OK:
             raise error_for(answer, correlation_id=ids.correlation_id, app_only=self._tokens.app_only)
         return answer
@@ -136,31 +154,37 @@ class Transport:
             "MS-CorrelationId": ids.correlation_id,
         }
         call.progress.request_sent()
-        with self._naming_errors(request.url), request.send(now) as response:
-            ids.answered()
+        with self._naming_errors(request.url, request_id), request.send(now) as response:
             body = self._network.read(response)
+        ids.answered()
         call.progress.body_read(len(body))
-        logger.debug(
-            "%s: %d, %d bytes [MS-RequestId %s, MS-CorrelationId %s]",
+        status, headers = response.status_code, response.headers
+        if status != _OK:
+            body = bytearray(self._redactor(body.decode("utf-8", "replace")).encode())
+            headers = CaseInsensitiveDict((name, self._redactor(value)) for name, value in headers.items())
+        logger.log(
+            logging.DEBUG if status == _OK else logging.INFO,
+            "%s: %d, %d bytes [MS-RequestId %s, MS-CorrelationId %s, MS-CV %s, Date %s]",
             method_path,
-            response.status_code,
+            status,
             len(body),
             request_id,
             ids.correlation_id,
+            id_of(headers, "MS-CV"),
+            id_of(headers, "Date"),
         )
-        if response.status_code != _OK:
-            body = bytearray(self._redactor(body.decode("utf-8", "replace")).encode())
-        reason = self._redactor(response.reason or "")
-        return Answer(method_path, response.status_code, reason, response.headers, body)
+        return Answer(method_path, status, self._redactor(response.reason or ""), headers, body, request_id)
 
     @contextmanager
-    def _naming_errors(self, url: str) -> Iterator[None]:
+    def _naming_errors(self, url: str, request_id: str | None = None) -> Iterator[None]:
         """Say in one sentence who gave no answer, and why."""
         try:
             yield
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             who = f"Partner Center at {urlsplit(url).netloc} to {_method_path(url)}"
-            raise transport_error(error, who, self._redactor) from error
+            told: TransportError = transport_error(error, who, self._redactor)
+            told.request_id = request_id
+            raise told from error
 
     def __repr__(self) -> str:
         return f"<Transport to {self.base_url}>"

@@ -89,11 +89,19 @@ _STATUS_HINTS = {
 }
 
 
+_UNAUTHORIZED = 401
+_WRONG_AUDIENCE = "900420"
+#: Of a token that does not prove multi-factor authentication: of today, and of 2020.
+_MFA_CODE = re.compile(r"\b(900421|10001)\b")
+_MFA = re.compile(r"\bMFA\b|multi-?factor", re.IGNORECASE)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One HTTP answer, its body decompressed.
 
     :param method_path: what was asked, without the query, for messages.
+    :param request_id: ``MS-RequestId`` that the request had.
     """
 
     method_path: str
@@ -101,14 +109,19 @@ class Answer:
     reason: str
     headers: Mapping[str, str]
     body: bytes | bytearray
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What an error body says; empty where it says nothing."""
+    """What an error body says; empty where it says nothing.
+
+    :param wants_mfa: whether it is about the lack of multi-factor authentication.
+    """
 
     code: str = ""
     description: str = ""
+    wants_mfa: bool = False
 
 
 def parse_fault(body: bytes | bytearray) -> Fault:
@@ -122,7 +135,8 @@ def parse_fault(body: bytes | bytearray) -> Fault:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Fault(description=_plain_text(body))
     if not isinstance(content, dict):
-        return Fault(description=_plain_text(body))
+        # Seen with the reason in the status line.
+        return Fault() if content is None else Fault(description=_plain_text(body))
     inner = content.get("error")
     content = inner if isinstance(inner, dict) else content
     text = content.get("description") or content.get("message") or content.get("error_description") or inner
@@ -135,22 +149,40 @@ def error_for(answer: Answer, *, correlation_id: str, app_only: bool) -> ApiErro
         return ResponseFormatError(
             f"Partner Center answered {answer.status} to {answer.method_path}; only 200 is documented."
         )
-    fault = parse_fault(answer.body)
-    reason = _shorten(answer.reason)
-    said = fault.description or reason
-    # The MFA refusal of 2020 carries its code in the text, or even in the reason phrase.
-    code = fault.code or ("10001" if "(10001)" in said or "(10001)" in reason else "")
-    refused_application = "application credentials" in said.lower() or "application-only" in said.lower()
-    hint = _hint(answer, code, app_only=app_only, refused_application=refused_application)
-    return _error_class(answer.status, code, refused_application=refused_application)(
-        _message(answer, code, said, hint),
+    fault = _fault_of(answer)
+    said = fault.description
+    in_full = f"{said} {answer.reason}".lower()
+    refused_application = "application credentials" in in_full or "application-only" in in_full
+    hint = _hint(answer, fault, app_only=app_only, refused_application=refused_application)
+    return _error_class(answer.status, fault, refused_application=refused_application)(
+        _message(answer, fault, hint),
         status_code=answer.status,
-        code=code or None,
+        code=fault.code or None,
         description=said or None,
-        request_id=one_line(answer.headers.get("MS-RequestId", ""), _LONGEST_ID) or None,
+        request_id=id_of(answer.headers, "MS-RequestId") or answer.request_id or None,
         correlation_id=correlation_id,
         retry_after_seconds=retry_after_seconds(answer.headers, said),
     )
+
+
+def refused_for_good(answer: Answer, error: AccessTokenRefusedError) -> AccessTokenRefusedError:
+    """Return the error of a token that nothing here can renew, with what Partner Center said of it."""
+    fault = _fault_of(answer)
+    detail = _detail(fault)
+    hint = _HINTS.get((answer.status, fault.code), "")
+    told = f" It said {answer.status}{f' ({detail})' if detail else ''}{'; ' + hint if hint else ''}."
+    return AccessTokenRefusedError(
+        f"{error}{told if detail else ''}",
+        status_code=answer.status,
+        code=fault.code or None,
+        description=fault.description or None,
+        request_id=id_of(answer.headers, "MS-RequestId") or answer.request_id or None,
+    )
+
+
+def id_of(headers: Mapping[str, str], name: str) -> str:
+    """Return a header that names the answer, as one line of no great length; empty if there is none."""
+    return one_line(headers.get(name, ""), _LONGEST_ID)
 
 
 def retry_after_seconds(headers: Mapping[str, str], text: str = "") -> float | None:
@@ -180,13 +212,26 @@ def heals_with_new_token(answer: Answer) -> bool:
     """Return whether a fresh access token may help: a 401 that is about neither MFA nor the audience."""
     if answer.status != 401:
         return False
-    error = error_for(answer, correlation_id="", app_only=False)
-    return getattr(error, "code", None) not in ("900420", "900421", "10001")
+    fault = _fault_of(answer)
+    return not fault.wants_mfa and fault.code != _WRONG_AUDIENCE
 
 
-def _error_class(status: int, code: str, *, refused_application: bool) -> type[ApiError]:
-    if status == 401:
-        return MfaRequiredError if code in ("900421", "10001") else AccessTokenRefusedError
+def _fault_of(answer: Answer) -> Fault:
+    """Return what an answer says, in its body or else in its status line."""
+    fault, reason = parse_fault(answer.body), _shorten(answer.reason)
+    said = fault.description or reason
+    if answer.status != _UNAUTHORIZED or fault.code == _WRONG_AUDIENCE:
+        return Fault(fault.code, said)
+    # What a refusal for want of MFA looks like today is not documented; that of 2020 had its code in the text, or even
+    # in the reason phrase.
+    in_full = f"{fault.code} {said} {reason}"
+    named = _MFA_CODE.search(in_full)
+    return Fault(named[0] if named else fault.code, said, bool(named or _MFA.search(in_full)))
+
+
+def _error_class(status: int, fault: Fault, *, refused_application: bool) -> type[ApiError]:
+    if status == _UNAUTHORIZED:
+        return MfaRequiredError if fault.wants_mfa else AccessTokenRefusedError
     if status == 429:
         return ThrottledError
     # "This resource can't be accessed by application credentials" has been seen as a 500; waiting does not heal it.
@@ -195,16 +240,22 @@ def _error_class(status: int, code: str, *, refused_application: bool) -> type[A
     return ApiError
 
 
-def _hint(answer: Answer, code: str, *, app_only: bool, refused_application: bool) -> str:
+def _hint(answer: Answer, fault: Fault, *, app_only: bool, refused_application: bool) -> str:
     if refused_application or (app_only and answer.status in (401, 403)):
         return _NO_APP_ONLY
     if 300 <= answer.status < 400:
         return "redirects are not followed, as they would take the access token elsewhere: check `host`"
-    return _HINTS.get((answer.status, code)) or _STATUS_HINTS.get(answer.status, "")
+    if fault.wants_mfa:
+        return _SIGN_IN_AGAIN
+    return _HINTS.get((answer.status, fault.code)) or _STATUS_HINTS.get(answer.status, "")
 
 
-def _message(answer: Answer, code: str, said: str, hint: str) -> str:
-    detail = ": ".join(part for part in (f"code {code}" if code else "", said) if part)
+def _detail(fault: Fault) -> str:
+    return ": ".join(part for part in (f"code {fault.code}" if fault.code else "", fault.description) if part)
+
+
+def _message(answer: Answer, fault: Fault, hint: str) -> str:
+    detail = _detail(fault)
     sentence = f"Partner Center answered {answer.status} to {answer.method_path}" + (f" ({detail})" if detail else "")
     return f"{sentence}{'; ' + hint if hint else ''}."
 

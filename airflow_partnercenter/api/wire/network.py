@@ -1,7 +1,7 @@
 """How requests leave: one session with pooled connections, verified TLS, an optional proxy, no stray credentials."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -45,6 +45,11 @@ class PreparedGet:
     def url(self) -> str:
         """Where it goes."""
         return str(self.request.url)
+
+    def within(self, seconds: float) -> "PreparedGet":
+        """Return it with no more time than this for its answer."""
+        connect, read = self.settings["timeout"]
+        return replace(self, settings=self.settings | {"timeout": (min(connect, seconds), min(read, seconds))})
 
     def send(self, headers: Mapping[str, str]) -> requests.Response:
         """Send it with these headers of the moment, which nothing replaces; the body is yet to be read."""

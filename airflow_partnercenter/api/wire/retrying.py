@@ -6,16 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    wait_random_exponential,
-)
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 from tenacity.stop import stop_base
 
-from airflow_partnercenter.exceptions import PartnerCenterError, ResponseFormatError
+from airflow_partnercenter.exceptions import PartnerCenterError, ResponseFormatError, ThrottledError
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -54,7 +48,8 @@ class Clock:
 class RetryPolicy:
     """Seconds of patience within one task; minutes belong to Airflow's own ``retries``.
 
-    :param attempts: how often one request is sent at most.
+    :param attempts: how often one request may fail; 1 sends it once. An answer that asks to wait, as 429 does, is no
+        failure: the service says when to come back, until ``total_seconds`` have passed.
     :param total_seconds: no attempt starts later than this after the first one. A service that asks to wait
         longer gets its way: the error is raised at once, with ``retry_after_seconds``, and frees the worker.
     :param back_off_seconds: longest wait before the second attempt; it doubles with each further one, up to 30.
@@ -87,7 +82,8 @@ class RetryPolicy:
             retry=retry_if_exception(_may_heal),
             # What the service asked for, never less, plus back-off with jitter so that tasks do not return in step.
             wait=lambda state: _asked_seconds(state) + back_off(state),
-            stop=stop_after_attempt(self.attempts) | _StopBefore(self.total_seconds, since),
+            # The first of the two counts, so it must be asked each time.
+            stop=_StopAfter(self.attempts) | _StopBefore(self.total_seconds, since),
             before_sleep=lambda state: tell(state.upcoming_sleep, _error(state)),
             sleep=sleep,
             reraise=True,
@@ -103,6 +99,19 @@ class RetryPolicy:
 def log_wait(seconds: float, error: BaseException | None) -> None:
     """Say why, and for how long, a request waits before it is sent again."""
     logger.warning("Trying again in %.1f s: %s", seconds, error)
+
+
+class _StopAfter(stop_base):
+    """Ends the retries after so many failures; to be told to wait is none, but where there is one attempt only."""
+
+    def __init__(self, attempts: int) -> None:
+        self._attempts = attempts
+        self._failures = 0
+
+    def __call__(self, state: RetryCallState) -> bool:
+        is_told_to_wait = isinstance(_error(state), ThrottledError) or _asked_seconds(state) > 0
+        self._failures += not is_told_to_wait
+        return self._attempts == 1 or self._failures >= self._attempts
 
 
 class _StopBefore(stop_base):

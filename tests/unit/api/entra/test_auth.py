@@ -1,5 +1,6 @@
 """Sign-in by real MSAL against the emulated token service."""
 
+import base64
 import json
 import time
 
@@ -348,6 +349,26 @@ def test_odd_answer_of_the_token_service_is_one_of_our_errors(emulator, make_cli
     with pytest.raises(PartnerCenterError):
         make_client(retry=ONCE).list_licenses(RESOURCE)
     assert emulator.api_requests == []
+
+
+@pytest.mark.parametrize(
+    "answer", [Answer(400, "Bad request"), Answer(302, headers={"Location": "https://evil.example"})]
+)
+def test_refusal_that_says_nothing_names_its_status(emulator, make_client, answer):
+    """So that whoever reads it knows that no token service spoke."""
+    emulator.answer_next(answer, TOKEN)
+    with pytest.raises(PartnerCenterError, match=f"answered {answer.status} without saying why; check `authority`"):
+        make_client(retry=ONCE).list_licenses(RESOURCE)
+
+
+def test_id_token_is_not_looked_at(emulator, make_client):
+    """No request needs it: one for another audience, and of another time, is no reason to fail."""
+    with emulator_token(emulator) as token:
+        answer = _documented_v1(access_token=token)
+    claims = {"aud": "somebody else", "exp": 1, "iss": "https://evil.example"}
+    encoded = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    emulator.answer_next(Answer(200, answer | {"id_token": f"e30.{encoded}.e30"}), TOKEN)
+    assert make_client(retry=ONCE).list_licenses(RESOURCE)
 
 
 def test_redirecting_token_service_does_not_spread_the_secret(emulator, make_client, other_origin):

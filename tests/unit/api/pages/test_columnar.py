@@ -163,7 +163,7 @@ from airflow_partnercenter.api.resources import RESOURCES
 from airflow_partnercenter.file_formats import WRITERS
 from airflow_partnercenter.rows import to_rows
 resource = RESOURCES[{resource!r}]
-decoder, proof = RowDecoder(resource), Proof(resource, (), Doubts(True, True), Once(), parallel=True)
+decoder, proof = RowDecoder(resource), Proof(resource, (), Doubts(True, True, True), Once(), parallel=True)
 body = b'{{"Value":[{{"customerTenantId":"a","processedDateTime":"2026-11-19T00:00:00"}}],"TotalCount":1}}'
 page = decoder.decode(body)
 proof.add(page); proof.conclude()

@@ -199,8 +199,9 @@ def test_attributes_are_dropped():
 
 def test_customer_id_comes_from_the_request_where_the_service_omits_it():
     """Rows of one customer carry no customerId on the wire; one that is there stays as it was served."""
-    rows = _rows("customer_licenses_usage", {}, {"customerId": CUSTOMER_ID.upper()}, customer_id=CUSTOMER_ID)
-    assert [row["customer_id"] for row in rows] == [CUSTOMER_ID, CUSTOMER_ID.upper()]
+    served = {}, {"customerId": ""}, {"customerId": CUSTOMER_ID.upper()}
+    rows = _rows("customer_licenses_usage", *served, customer_id=CUSTOMER_ID)
+    assert [row["customer_id"] for row in rows] == [CUSTOMER_ID, CUSTOMER_ID, CUSTOMER_ID.upper()]
 
 
 def test_rows_of_another_customer_are_no_answer():

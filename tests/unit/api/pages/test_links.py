@@ -24,6 +24,10 @@ LEGACY = f"{BASE}/v1/customers?size=2"
          "deployment/license?skip=2"),
         (COMMERCIAL, "?top=2&skip=2", f"{BASE}/partner/v1/analytics/commercial/deployment/license?top=2&skip=2"),
         (COMMERCIAL, "license?skip=2", f"{BASE}/partner/v1/analytics/commercial/deployment/license?skip=2"),
+        (COMMERCIAL, "partner/v1/analytics/commercial/deployment/license?skip=2", f"{BASE}/partner/v1/analytics/"
+         "commercial/deployment/license?skip=2"),
+        (COMMERCIAL, "analytics/commercial/deployment/license?skip=2", f"{BASE}/partner/v1/analytics/commercial/"
+         "deployment/license?skip=2"),
         (LEGACY, "/customers?size=2&seekOperation=Next", f"{BASE}/v1/customers?size=2&seekOperation=Next"),
         (LEGACY, "/v1/customers?size=2&seekOperation=Next", None),
         (LEGACY, "//api.partnercenter.microsoft.com/v1/customers?skip=2", f"{BASE}/v1/customers?skip=2"),
@@ -32,12 +36,28 @@ LEGACY = f"{BASE}/v1/customers?size=2"
     ],
     ids=[
         "absolute", "default port", "upper case", "root relative", "other version", "without version", "query only",
-        "file relative", "documented continuation", "with version", "protocol relative", "encoded",
+        "file relative", "without slash", "without slash and version",
+        "documented continuation", "with version", "protocol relative", "encoded",
     ],
 )  # fmt: skip
 def test_link_to_the_configured_origin_is_resolved(current, link, resolved):
     """Absolute, relative and query-only links become an address of the configured origin, the query untouched."""
-    assert NextLink(link).resolve(current, BASE) == (resolved or (link if "://" in link else BASE + link))
+    found = next_link_of({"@nextLink": link})
+    assert found is not None
+    assert found.resolve(current, BASE) == (resolved or (link if "://" in link else BASE + link))
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "/v1/customers?skip=2", "/customers?skip=2", "/gateway/v1/customers?skip=2", "?skip=2",
+        "https://gateway.example/gateway/v1/customers?skip=2",
+    ],
+)  # fmt: skip
+def test_link_behind_a_gateway_keeps_its_path(link):
+    """An address with a path of its own stays in front, whether the service knows of it or not."""
+    base = "https://gateway.example/gateway"
+    assert NextLink(link).resolve(f"{base}/v1/customers", base) == f"{base}/v1/customers?skip=2"
 
 
 @pytest.mark.parametrize(
@@ -154,6 +174,14 @@ def test_documented_continuation_is_read_with_its_headers():
     assert link.resolve(LEGACY, BASE) == (
         f"{BASE}/v1/invoices/T000001234/lineitems?provider=onetime&size=2000&seekOperation=Next"
     )
+
+
+def test_header_without_a_value_is_left_out():
+    """Null is not the word None."""
+    headers = [{"key": "MS-ContinuationToken", "value": None}, {"key": None, "value": "x"}]
+    link = next_link_of({"links": {"next": {"uri": "/a", "headers": headers}}})
+    assert link is not None
+    assert link.headers == {}
 
 
 @pytest.mark.parametrize("name", ["Authorization", "authorization", "HOST", "Cookie", "Content-Length", "Connection"])

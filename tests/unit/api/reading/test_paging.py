@@ -182,12 +182,57 @@ def test_dates_that_are_mixed_at_every_read_are_data(origin, origin_client):
 
 
 @pytest.mark.parametrize(
-    "body", [{"Value": None, "TotalCount": 0}, {"totalCount": 0, "items": None}], ids=["new", "old"]
+    "body",
+    [
+        {"Value": None, "TotalCount": 0},
+        {"totalCount": 0, "items": None},
+        {"totalCount": 0, "attributes": {"objectType": "Collection"}},
+    ],
+    ids=["new", "old", "left out"],
 )
 def test_null_instead_of_an_empty_list_is_empty_if_the_total_says_so(origin, origin_client, body):
-    """A serialiser may write null for no rows; with a total of 0 nothing else can be meant."""
+    """A serialiser may write null for no rows, or leave it out; with a total of 0 nothing else can be meant."""
     origin.answer(Reply(body=body))
     assert origin_client().list_licenses(RESOURCE) == []
+
+
+@pytest.mark.parametrize("body", [{"totalCount": 2}, {"totalCount": 0, "links": {"next": {"uri": "/customers"}}}])
+def test_rows_left_out_are_no_empty_result_otherwise(origin, origin_client, body):
+    """A total or a link says that there are some."""
+    origin.answer(Reply(body=body))
+    with pytest.raises(ResponseFormatError, match="without a list of rows"):
+        origin_client().list_licenses(RESOURCE)
+
+
+_SHORT_INSIDE = [_page([1, 2], "?skip=2"), _page([3], "?skip=3"), _page([5, 6])]
+
+
+_LONG_INSIDE = [_page([1, 2], "?skip=2"), _page([3, 4], "?skip=4"), _page([5, 6])]
+
+
+@pytest.mark.parametrize(
+    ("again", "sold"), [(_LONG_INSIDE, [1, 2, 3, 4, 5, 6]), (_SHORT_INSIDE, [1, 2, 3, 5, 6])], ids=["whole", "short"]
+)
+def test_short_page_in_the_middle_is_read_once_more_where_no_total_tells(origin, origin_client, again, sold):
+    """A row may be missing there: the second read shows it, or the page is as short as before, and so it is."""
+    origin.answer(*_SHORT_INSIDE, *again)
+    assert _sold(origin_client().list_licenses(RESOURCE)) == sold
+    assert len(origin.requests) == 6
+
+
+def test_short_page_in_the_middle_ends_an_iterator(origin, origin_client):
+    """It cannot read again; the sentence says how to read a service that always does so."""
+    origin.answer(*_SHORT_INSIDE)
+    with pytest.raises(IncompleteResultError, match=r"fewer rows.*max_parallel_requests=1"):
+        list(origin_client().iter_licenses(RESOURCE))
+
+
+def test_short_page_in_the_middle_is_no_doubt_where_a_total_tells_or_only_links_count(origin, origin_client):
+    """The rows are as many as stated; or the caller wants the service's own pages, whatever their size."""
+    origin.answer(_page([1, 2], "?skip=2"), _page([3], "?skip=3"), _page([5, 6], None, 5), *_SHORT_INSIDE)
+    assert _sold(origin_client().list_licenses(RESOURCE)) == [1, 2, 3, 5, 6]
+    assert _sold(_sequentially(origin_client())) == [1, 2, 3, 5, 6]
+    assert len(origin.requests) == 6
 
 
 def test_finished_iterator_stays_finished(origin, origin_client):

@@ -600,6 +600,36 @@ def test_whoever_waits_for_a_place_hears_first_that_nobody_may_send(origin, orig
     assert before_the_wait_ends == 2
 
 
+def test_new_token_after_401_waits_too_while_nobody_may_send(origin, origin_client):
+    """One customer is told to wait, the other's token is refused after that: it is not sent again meanwhile."""
+    ids = [f"00000000-0000-0000-0000-0000000000{number:02}" for number in range(1, 3)]
+    told_to_wait = threading.Event()
+    arrivals: dict[str, list[float]] = {customer: [] for customer in ids}
+
+    def reply(request):
+        customer = request.target.split("/")[3]
+        arrivals[customer].append(time.monotonic())
+        if len(arrivals[customer]) > 1:
+            return Reply(body={"totalCount": 1, "items": [{"licensesSold": 1}]})
+        if customer == ids[0]:
+            told_to_wait.set()
+            return Reply(429, body={"code": "429", "description": "wait"}, headers={"Retry-After": "2"})
+        told_to_wait.wait(10)
+        time.sleep(0.3)
+        return Reply(401, body={"code": "400", "description": "Access denied"})
+
+    origin.answer(*[reply] * 9)
+    rows = origin_client(retry=RetryPolicy(attempts=3, total_seconds=20)).list_licenses(CUSTOMER, customer_id=ids)
+    assert [row["customer_id"] for row in rows] == ids
+    assert arrivals[ids[1]][1] - arrivals[ids[0]][0] >= 2
+
+
+def test_customer_without_an_id_is_no_repetition(origin, origin_client):
+    """What Microsoft leaves out is not equal."""
+    origin.answer(Reply(body={"totalCount": 2, "items": [{"companyProfile": {}}, {"companyProfile": {}}]}))
+    assert len(origin_client().list_customers()) == 2
+
+
 def test_customer_listed_twice_is_a_doubt(origin, origin_client):
     """A list to map over has each customer once."""
     origin.answer(Reply(body={"totalCount": 2, "items": [{"id": "a"}, {"id": "a"}]}))

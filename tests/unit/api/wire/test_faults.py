@@ -189,7 +189,7 @@ def test_unauthorized_is_an_authentication_error_too():
         (b"Service unavailable.", "", "Service unavailable"),
         (b"", "", ""),
         (BOM, "", ""),
-        (b"null", "", "null"),
+        (b"null", "", ""),
         (b"\xff\xfe", "", "\ufffd\ufffd"),
         (b"<html><head><title>502 Bad Gateway</title></head></html>", "",
          "an HTML page: 502 Bad Gateway, perhaps from a proxy"),
@@ -201,6 +201,36 @@ def test_fault_of_every_known_shape_is_read(body, code, description):
     """Fault, gateway, neighbouring API, Entra, plain text, nothing, and a proxy's page."""
     fault = parse_fault(body if isinstance(body, bytes) else json.dumps(body).encode())
     assert (fault.code, fault.description) == (code, description)
+
+
+MFA_REFUSALS = [
+    (_fault("401", "Unauthorized (900421)"), "", "900421"),
+    (b"900421: MFA claim is required", "", "900421"),
+    (b"Authentication failed. MFA required.", "", None),
+    (_fault("400", "Multi-factor authentication is required"), "", "400"),
+    (b"null", "Authentication failed. MFA required. (10001)", "10001"),
+    (b"<html></html>", "Authentication failed. MFA required. (10001)", "10001"),
+]
+
+
+@pytest.mark.parametrize(("body", "reason", "code"), MFA_REFUSALS, ids=lambda value: repr(value)[:40])
+def test_refusal_for_want_of_mfa_is_known_wherever_it_says_so(body, reason, code):
+    """Its body is undocumented: by code, by text, in body or status line, no new token is asked for in vain."""
+    answer = _answer(401, body, reason)
+    error = _error(answer)
+    assert type(error) is MfaRequiredError
+    assert error.code == code
+    assert "sign in again" in str(error)
+    assert not heals_with_new_token(answer)
+
+
+def test_reason_phrase_speaks_where_the_body_does_not():
+    """Seen with a body of null; the code of another API in a proxy's page is still the reason's."""
+    error = _error(_answer(403, b"null", "The supplied role does not have the rights"))
+    assert error.description == "The supplied role does not have the rights"
+    refused = _answer(500, b"<html></html>", "This resource can't be accessed by application credentials")
+    assert type(_error(refused)) is ApiError
+    assert "app_user" in str(_error(refused))
 
 
 def test_byte_order_mark_before_a_fault_is_no_part_of_it():

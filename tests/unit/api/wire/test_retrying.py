@@ -73,6 +73,25 @@ def test_attempts_are_bounded_and_the_last_error_is_raised():
     assert attempts.count == 2
 
 
+def test_answers_that_ask_to_wait_are_no_failures():
+    """A service that says when to come back is asked until the deadline; only what failed by itself is counted."""
+    told_to_wait = [ThrottledError("busy", retry_after_seconds=0.01), ServiceError("busy", retry_after_seconds=0.01)]
+    attempts = _Attempts(*told_to_wait * 3)
+    assert RetryPolicy(attempts=2, total_seconds=20, back_off_seconds=0.01).call(attempts) == "done"
+    assert attempts.count == 7
+    attempts = _Attempts(ThrottledError("busy"), ServiceError("1"), ThrottledError("busy"), ServiceError("2"))
+    with pytest.raises(ServiceError, match="2"):
+        RetryPolicy(attempts=2, total_seconds=20, back_off_seconds=0.01).call(attempts)
+
+
+def test_one_attempt_is_one():
+    """Whoever wants one request gets one, whatever it is answered."""
+    attempts = _Attempts(ThrottledError("busy", retry_after_seconds=0.01))
+    with pytest.raises(ThrottledError):
+        RetryPolicy(attempts=1, total_seconds=20).call(attempts)
+    assert attempts.count == 1
+
+
 def test_asked_wait_is_not_undercut():
     """The wait the service asked for is kept to, and not much more."""
     attempts = _Attempts(ThrottledError("x", retry_after_seconds=0.4))
