@@ -73,7 +73,7 @@ release: build/release.installed ## Make the files of the version in __init__.py
 	@build/release/bin/python -m release
 
 audit: build/release.installed ## Look for known vulnerabilities of pinned packages; needs an index that answers about them
-	build/release/bin/pip-audit --strict --disable-pip --require-hashes $(foreach file,demo dev release,-r requirements/$(file).txt)
+	build/release/bin/pip-audit --strict --disable-pip --require-hashes $(foreach file,$(wildcard requirements/*.txt),-r $(file))
 
 bench: bench-stores ## Measure against what users would write instead; write docs/performance.md (about 35 minutes)
 	$(BIN)/python -m benchmarks

@@ -47,7 +47,7 @@ def _parsed(text: str) -> datetime:
     if text in ("", "None"):
         raise ConfigurationError(
             f"newer_than is {text!r}: the template gave nothing. A run without a logical date has no {{{{ ds }}}}; "
-            "{{ dag_run.run_after }} is always there."
+            "every run of Airflow 3 has {{ dag_run.run_after }}."
         )
     try:
         parsed = datetime.fromisoformat(text)

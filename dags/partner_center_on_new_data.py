@@ -61,9 +61,10 @@ if AssetWatcher is not None:
         # --8<-- [start:read]
         @task
         def list_processed_dates(triggering_asset_events: dict | None = None) -> list[dict]:
-            """Return what the watcher saw last; nothing if the run was started by hand."""
+            """Return what the watcher saw last; nothing if a person started the run, or made the asset's event."""
             events = [event for events in (triggering_asset_events or {}).values() for event in events]
-            return events[-1].extra["payload"]["processed_dates"] if events else []
+            payload = events[-1].extra.get("payload") if events else None
+            return payload["processed_dates"] if payload else []
 
         list_processed_dates() >> PartnerCenterLicensesToObjectStorageOperator(
             task_id="store_licenses_deployment",

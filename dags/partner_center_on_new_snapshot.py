@@ -6,7 +6,7 @@ This DAG runs then, not at a time of day, and learns from the asset's event whic
 
 from datetime import datetime
 
-from airflow.providers.common.compat.sdk import DAG, Asset, task
+from airflow.providers.common.compat.sdk import DAG, AirflowSkipException, Asset, task
 
 # --8<-- [start:downstream]
 LICENSES_DEPLOYMENT = Asset("partner_center_licenses_deployment")
@@ -28,8 +28,11 @@ with DAG(
         import pandas as pd
         from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-        snapshot = inlet_events[LICENSES_DEPLOYMENT][-1].extra
-        with ObjectStoragePath(snapshot["uri"]).open("rb") as file:
+        try:
+            uri = inlet_events[LICENSES_DEPLOYMENT][-1].extra["uri"]
+        except (IndexError, KeyError):
+            raise AirflowSkipException("No snapshot yet, or a person made the asset's last event.") from None
+        with ObjectStoragePath(uri).open("rb") as file:
             licenses = pd.read_parquet(file)
         licenses["unused"] = licenses["licenses_sold"] - licenses["licenses_deployed"]
         most = licenses.groupby("customer_name")["unused"].sum().nlargest(10).astype(int)

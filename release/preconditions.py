@@ -1,11 +1,15 @@
 """What must hold before anything is released: all that does not is named at once."""
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from release.changelog import UNRELEASED, section_of
+
+#: What goes into the wheel.
+_CODE = ("airflow_partnercenter", "dags")
 
 
 class ReleaseError(Exception):
@@ -27,9 +31,19 @@ def check(repository: Path) -> str:
     :raises ReleaseError: something is missing; nothing was built.
     """
     version = read_version(repository)
-    if problems := [*_tree(repository), *_changelog(repository, version), *_surface(repository, version)]:
+    checks = (_tree(repository), _changelog(repository, version), _surface(repository, version), _tests(repository))
+    if problems := [problem for check in checks for problem in check]:
         raise ReleaseError(f"{version} cannot be released:\n" + "\n".join(f"  - {problem}" for problem in problems))
     return version
+
+
+def code_of(repository: Path) -> dict[str, str]:
+    """Return git's ids of the folders whose content goes into the wheel; of one with changes, there is none."""
+    return {
+        folder: _git(repository, "rev-parse", f"HEAD:{folder}")
+        for folder in _CODE
+        if (repository / folder).exists() and not _git(repository, "status", "--porcelain", folder)
+    }
 
 
 def _tree(repository: Path) -> Iterator[str]:
@@ -66,6 +80,17 @@ def _surface(repository: Path, version: str) -> Iterator[str]:
         yield (
             f"tests/unit/public_surface_released.txt is not the surface of {version}: "
             f"run make surface RELEASED={version}, and commit it."
+        )
+
+
+def _tests(repository: Path) -> Iterator[str]:
+    results = json.loads((repository / "docs" / "compatibility.json").read_text(encoding="utf-8"))
+    if _is_repository(repository) and (
+        old := [each["name"] for each in results if each["code"] != code_of(repository)]
+    ):
+        yield (
+            f"README's table of what was tested is of other code for {', '.join(old)}: run make test-compat, record it "
+            "by python -m tests.compatibility record, and commit that."
         )
 
 

@@ -167,18 +167,24 @@ def _group_by(resource: Resource, names: Sequence[str] | None) -> str | None:
 def _processed_date_time(value: str | date | None) -> str | None:
     if not value:
         return None
-    if isinstance(value, datetime):
-        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    if isinstance(value, date):
-        return value.isoformat()
     try:
-        datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        # As a template gives text, and a DAG with native rendering an object: both go out alike.
+        parsed = _day_or_time(value) if isinstance(value, str) else value
+        if not isinstance(parsed, datetime):
+            return date.isoformat(parsed)
+        aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (TypeError, ValueError, OverflowError):
         raise ConfigurationError(
             f"processed_date_time {value!r} is not an ISO 8601 day or time such as 2026-11-20."
         ) from None
-    return value
+
+
+def _day_or_time(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return datetime.fromisoformat(text)
 
 
 def _page_size(value: int | None) -> str:

@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperat
 
 from airflow_partnercenter.exceptions import ConfigurationError, EmptyResultError
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
+from airflow_partnercenter.imports import uninterrupted
 from airflow_partnercenter.lineage import TaskLineage
 from airflow_partnercenter.links.partner_center import PartnerCenterLink, ResourceDocumentationLink
 
@@ -113,6 +114,16 @@ class PartnerCenterLicensesOperator(BaseOperator):
             return consume(reader, self._lineage)
 
         return self.hook.read_whole(self.resource, consume_noting, **self._query)
+
+    def _check_query(self) -> None:
+        """Check what is asked for.
+
+        :raises ConfigurationError: an argument is wrong, missing, or not for this resource.
+        """
+        with uninterrupted():
+            from airflow_partnercenter.api.query import build_query
+
+        build_query(self.resource, **self._query)
 
     def _check_choice(self, name: str, choices: tuple[object, ...]) -> None:
         if getattr(self, name) not in choices:

@@ -149,6 +149,7 @@ class PartnerCenterLicensesToObjectStorageOperator(PartnerCenterLicensesOperator
             self._check_choice("if_exists", ("replace", "skip", "fail"))
             self._check_choice("partition_asset_events", (None, True, False))
             destination = Destination.parse(self.destination, self.file_format)
+            self._check_query()
             self._gate()
             if self.on_customer_error == "skip":
                 configured_limit()

@@ -22,6 +22,7 @@ from airflow_partnercenter.triggers.partner_center import PartnerCenterLicensesT
 from airflow_partnercenter.waiting import (
     DEFAULT_INTERVAL_SECONDS,
     DEFAULT_MAX_CONSECUTIVE_FAILURES,
+    MINIMUM_INTERVAL_SECONDS,
     ConsecutiveFailures,
     are_fresh,
     check_interval,
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _STATE_KEY = "partner_center_consecutive_failures"
+#: Airflow's scheduler looks every 15 s for tasks whose deferral is over.
+_SECONDS_LEFT_TO_THE_TRIGGER = 60.0
+#: What Airflow says of one whose time is over: 3, and 2.11.
+_TRIGGER_TIMEOUTS = ("Trigger timeout", "Trigger/execution timeout")
 
 
 class PartnerCenterLicensesSensor(BaseSensorOperator):
@@ -53,7 +58,7 @@ class PartnerCenterLicensesSensor(BaseSensorOperator):
         ``customer_licenses_deployment``, ``customer_licenses_usage``, ``licenses_deployment``, ``licenses_usage``.
         (templated)
     :param newer_than: ISO 8601 text, day or time; UTC if it has no offset. A run without a logical date has no
-        ``{{ ds }}``; ``{{ dag_run.run_after }}`` is always there. (templated)
+        ``{{ ds }}``; every run of Airflow 3 has ``{{ dag_run.run_after }}``. (templated)
     :param customer_id: GUID of the customer, or a list of them; for the ``customer_*`` resources. (templated)
     :param filter_expression: Microsoft's ``filter``, such as ``serviceCode eq 'o365'``; for ``licenses_*``. (templated)
     :param partner_center_conn_id: connection of type ``partner_center``. (templated)
@@ -154,6 +159,14 @@ class PartnerCenterLicensesSensor(BaseSensorOperator):
         except (AirflowFailException, PartnerCenterError) as error:
             raise self._as_told_to_fail(error) from error.__cause__
 
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: "Context") -> Any:
+        """Go on after the wait; one that Airflow itself ended, as no triggerer ran, is a timeout like any other."""
+        error = (next_kwargs or {}).get("error")
+        if next_method == "__fail__" and getattr(error, "value", error) in _TRIGGER_TIMEOUTS:
+            told = f"{self.resource} was not seen fresh in time, and no triggerer said why: is one running?"
+            next_method, next_kwargs = "execute_complete", {"event": {"status": "timeout", "message": told}}
+        return super().resume_execution(next_method, next_kwargs, context)
+
     def render_template(self, content: Any, context: Any, *arguments: Any, **named: Any) -> Any:
         """Render; a name that a template uses and the run does not have is an error that says what to use instead."""
         try:
@@ -161,7 +174,7 @@ class PartnerCenterLicensesSensor(BaseSensorOperator):
         except UndefinedError as error:
             raise AirflowFailException(
                 f"Template {content!r} cannot be rendered: {error}. A run without a logical date has no {{{{ ds }}}}, "
-                "{{ logical_date }} or {{ data_interval_start }}; {{ dag_run.run_after }} is always there."
+                "{{ logical_date }} or {{ data_interval_start }}; every run of Airflow 3 has {{ dag_run.run_after }}."
             ) from error
 
     @cached_property
@@ -194,7 +207,9 @@ class PartnerCenterLicensesSensor(BaseSensorOperator):
                 trigger = self._trigger()
         except AirflowFailException as error:
             raise self._as_told_to_fail(error) from error
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout))
+        # The trigger knows the timeout, and says what it has seen until then: Airflow's own must not come before it.
+        until = timedelta(seconds=self.timeout + _SECONDS_LEFT_TO_THE_TRIGGER)
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=until)
 
     def _trigger(self) -> PartnerCenterLicensesTrigger:
         newer_than = self._check_arguments()
@@ -239,5 +254,7 @@ class PartnerCenterLicensesSensor(BaseSensorOperator):
             store.set(_STATE_KEY, failures.count)
 
     def _get_next_poke_interval(self, *arguments: Any, **named: Any) -> float:
-        """Return the seconds to the next look; never sooner than Partner Center asked for."""
-        return max(float(super()._get_next_poke_interval(*arguments, **named)), self._asked_seconds)
+        """Return the seconds to the next look; never sooner than Microsoft would like, or Partner Center asked for."""
+        # Airflow's exponential back-off begins with half of the interval.
+        least = max(min(float(self.poke_interval), MINIMUM_INTERVAL_SECONDS), self._asked_seconds)
+        return max(float(super()._get_next_poke_interval(*arguments, **named)), least)

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from release.preconditions import code_of
 from tests.compatibility.environments import NEVER, REPOSITORY, SAME_EVERYWHERE, TEST_FOLDERS, Environment
 from tests.compatibility.uv import uv
 
@@ -63,6 +64,7 @@ def run(environment: Environment, *, quick: bool, options: list[str]) -> dict[st
             check=False,
         ).returncode
     result = _result(environment, report, code) | {
+        "code": code_of(REPOSITORY),
         "quick": quick,
         "partial": bool(options),
         "seconds_to_install": round(installed - started),

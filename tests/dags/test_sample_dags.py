@@ -7,11 +7,12 @@ import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException
 
 from airflow_partnercenter.emulator import Answer, Emulator
 from tests.support import airflow_dags
@@ -190,6 +191,26 @@ def test_new_data_is_stored_and_told_of(dag_bag: Any, emulator: Emulator, tmp_pa
         assert set(states(dag_run).values()) == {"success"}
         assert xcom(dag_run, "list_processed_dates") == []
         assert [file.name for file in (tmp_path / "licenses_deployment").iterdir()] == ["2026-11-21.parquet"]
+
+
+@needs_watchers
+def test_dates_are_those_of_the_watchers_event(dag_bag: Any) -> None:
+    """The last one's; an event that a person made in the UI has no payload, and is no failure."""
+    read = dag_bag.dags["partner_center_on_new_data"].get_task("list_processed_dates").python_callable
+    old, new = ([{"service_code": "crm", "processed_date_time": day}] for day in ("2026-11-19", "2026-11-20"))
+    told = [SimpleNamespace(extra={"payload": {"processed_dates": dates}}) for dates in (old, new)]
+    by_hand = SimpleNamespace(extra={"from_rest_api": True})
+    assert read(triggering_asset_events={"asset": told}) == new
+    assert read(triggering_asset_events={"asset": [by_hand]}) == []
+    assert read(triggering_asset_events=None) == []
+
+
+def test_downstream_dag_skips_where_no_event_names_a_snapshot(dag_bag: Any) -> None:
+    """None yet, or one that a person made in the UI."""
+    read = dag_bag.dags["partner_center_on_new_snapshot"].get_task("most_unused_seats")
+    for events in ([], [SimpleNamespace(extra={"from_rest_api": True})]):
+        with pytest.raises(AirflowSkipException, match="No snapshot yet"):
+            read.python_callable(inlet_events=dict.fromkeys(read.inlets, events))
 
 
 @needs_watchers
@@ -633,6 +654,7 @@ def test_names_in_the_alert_are_neither_templates_nor_markup(dag_bag: Any) -> No
 # A provider's notifier as its users know it: template fields, and no more than a text that goes somewhere.
 CHAT = """
 from pathlib import Path
+from types import SimpleNamespace
 from airflow.providers.common.compat.notifier import BaseNotifier
 
 class ChatNotifier(BaseNotifier):

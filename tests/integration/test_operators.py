@@ -431,6 +431,7 @@ def test_bad_destination_is_one_sentence(emulator, connect, destination):
         ({"resource": "customer_licenses_usage", "customer_id": "contoso.com"}, ["customer_id", "GUID"]),
         ({"resource": "partner_licenses_usage", "group_by": ["serviceCode"]}, ["group_by", "licenses_usage"]),
         ({"resource": "licenses_usage", "on_empty": "ignore"}, ["on_empty", "allow"]),
+        ({"resource": "licenses_usage", "group_by": 5}, ["group_by", "list of API field names"]),
     ],
 )
 @pytest.mark.parametrize("kind", ["list", "store"])

@@ -8,7 +8,12 @@ import time
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+)
 
 from airflow_partnercenter.emulator import Answer
 from airflow_partnercenter.sensors.partner_center import PartnerCenterLicensesSensor
@@ -322,6 +327,47 @@ def test_deferring_asks_nothing_on_the_worker(connect, emulator):
         "max_consecutive_failures": 5,
     }
     assert emulator.requests == []
+
+
+def test_airflows_own_timeout_leaves_the_trigger_time_to_say_why(connect, emulator):
+    """Both at one instant, the scheduler might come first, and what the trigger saw would be lost."""
+    from airflow.providers.common.compat.sdk import TaskDeferred
+
+    connect(emulator)
+    sensor = PartnerCenterLicensesSensor(
+        task_id="t", resource="licenses_usage", newer_than=FRESH, deferrable=True, timeout=600
+    )
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor.execute({})
+    assert deferred.value.timeout == timedelta(seconds=660)
+
+
+@pytest.mark.parametrize("reason", ["Trigger timeout", "Trigger/execution timeout"])
+def test_wait_that_airflow_ended_is_a_timeout_like_any_other(reason):
+    """Without a triggerer the scheduler ends it: no retry, and skipped where that was asked for."""
+    wait = {"task_id": "t", "resource": "licenses_usage", "newer_than": FRESH, "deferrable": True}
+    with pytest.raises(AirflowSensorTimeout, match="no triggerer said why"):
+        PartnerCenterLicensesSensor(**wait).resume_execution("__fail__", {"error": reason}, {})
+    with pytest.raises(AirflowSkipException):
+        PartnerCenterLicensesSensor(**wait, soft_fail=True).resume_execution("__fail__", {"error": reason}, {})
+
+
+def test_trigger_that_failed_is_no_timeout():
+    """Such as one that cannot be imported in the triggerer: Airflow's own error, and its retries."""
+    sensor = PartnerCenterLicensesSensor(task_id="t", resource="licenses_usage", newer_than=FRESH, deferrable=True)
+    with pytest.raises(AirflowException, match="Trigger failure") as caught:
+        sensor.resume_execution("__fail__", {"error": "Trigger failure"}, {})
+    assert not isinstance(caught.value, AirflowSensorTimeout | AirflowFailException)
+
+
+@pytest.mark.parametrize("mode", ["poke", "reschedule"])
+def test_exponential_back_off_does_not_begin_below_the_least_interval(mode):
+    """Airflow's first step is half of the interval, which may be less than Microsoft would like."""
+    sensor = PartnerCenterLicensesSensor(
+        task_id="t", resource="licenses_usage", newer_than=FRESH, poke_interval=60, mode=mode, exponential_backoff=True
+    )
+    for looks in range(1, 5):
+        assert sensor._get_next_poke_interval(datetime.now(UTC), lambda: 0.0, looks) >= 60
 
 
 @pytest.mark.parametrize("event", [None, {}, {"status": "unheard of"}, "success"], ids=str)

@@ -32,5 +32,5 @@ PUBLIC: dict[str, tuple[str, ...]] = {
 }
 #: These come from calls of ours; nobody makes them.
 GIVEN = {"LicenseReader", "LicenseReport", "Request", "TokenClaims"}
-#: What Airflow reads of every operator, for its pages.
-FOR_AIRFLOW = {"operator_extra_links", "template_fields", "ui_color"}
+#: What Airflow reads of every operator, for its pages, and calls when a wait is over.
+FOR_AIRFLOW = {"operator_extra_links", "resume_execution", "template_fields", "ui_color"}

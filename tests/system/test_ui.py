@@ -79,6 +79,12 @@ class RunningUi:
         return answer.json()
 
 
+def connections_of(process: psutil.Process) -> list[Any]:
+    """Return what a process listens at and talks to; psutil before 6 has it under the shorter name."""
+    found = process.net_connections if hasattr(process, "net_connections") else process.connections
+    return list(found("inet"))
+
+
 def _works_in(process: psutil.Process, folder: Path) -> bool:
     try:
         return process.status() != psutil.STATUS_ZOMBIE and process.cwd() == str(folder)
@@ -160,7 +166,7 @@ def test_everything_listens_on_this_machine_only(ui: RunningUi) -> None:
     listening = {
         connection.laddr
         for process in ui.family()
-        for connection in process.net_connections("inet")
+        for connection in connections_of(process)
         if connection.status == psutil.CONN_LISTEN
     }
     assert ui.port in {address.port for address in listening}

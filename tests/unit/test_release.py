@@ -1,12 +1,13 @@
 """What ``make release`` refuses, and what it says then; tests/package makes a whole release."""
 
+import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from release.changelog import read_sections, section_of
-from release.preconditions import ReleaseError, check
+from release.preconditions import ReleaseError, check, code_of
 from tests.support.artefacts import REPOSITORY
 
 READY = {
@@ -26,7 +27,14 @@ def repository(tmp_path: Path) -> Path:
     for name, text in READY.items():
         write(tmp_path, name, text)
     commit(tmp_path)
+    record_tests(tmp_path)
     return tmp_path
+
+
+def record_tests(repository: Path) -> None:
+    """Note that the code as committed was tested."""
+    write(repository, "docs/compatibility.json", json.dumps([{"name": "airflow-2", "code": code_of(repository)}]))
+    commit(repository)
 
 
 def write(repository: Path, name: str, text: str) -> None:
@@ -84,6 +92,19 @@ def test_what_is_missing_is_named(repository: Path, name: str, text: str, expect
     with pytest.raises(ReleaseError) as refused:
         check(repository)
     assert expected in str(refused.value)
+
+
+def test_code_that_nobody_tested_is_refused(repository: Path) -> None:
+    """What README says was tested is what is released; documents may change after it."""
+    write(repository, "README.md", "Another sentence.\n")
+    commit(repository)
+    assert check(repository) == "1.2.0"
+    write(repository, "airflow_partnercenter/new.py", "")
+    commit(repository)
+    with pytest.raises(ReleaseError, match=r"other code for airflow-2: run make test-compat"):
+        check(repository)
+    record_tests(repository)
+    assert check(repository) == "1.2.0"
 
 
 def test_dirty_tree_is_refused(repository: Path) -> None:
