@@ -20,17 +20,34 @@ def released_version() -> str:
 def unnamed_changes(before: set[Item], now: set[Item], sections: str) -> list[str]:
     """Return the changes that no code span of a text names.
 
-    An item is named by its own name; those of a class that is new, or gone, by the class's.
+    An item is named by its own name; those of a class that is new, or gone, by the class's; another default in the same
+    entry as its name.
     """
-    words = {word.strip("-") for span in re.findall(r"`([^`\n]+)`", sections) for word in re.findall(r"[\w-]+", span)}
+    entries = [_words(entry) for entry in re.split(r"^- ", sections, flags=re.MULTILINE)]
+    words = set().union(*entries)
+    defaults = {(item.owner, item.name): _default_of(item) for item in before}
 
     def names(item: Item) -> Iterator[str]:
         yield item.name.strip("-=").split(".")[-1]
         if item.owner not in {each.owner for each in before} & {each.owner for each in now}:
             yield re.split(r"[ .\[\]]", item.owner.rstrip("]"))[-1]
 
-    changed = sorted(before ^ now)
-    return [f"{item.owner} | {item.name}" for item in changed if not words & set(names(item))]
+    def is_named(item: Item) -> bool:
+        default = _default_of(item)
+        if item in now and default and defaults.get((item.owner, item.name), default) != default:
+            return any(set(names(item)) & entry and _words(f"`{default}`") <= entry for entry in entries)
+        return bool(words & set(names(item)))
+
+    return [f"{item.owner} | {item.name}" for item in sorted(before ^ now) if not is_named(item)]
+
+
+def _words(text: str) -> set[str]:
+    """Return the words in the code spans of a text."""
+    return {word.strip("-") for span in re.findall(r"`([^`\n]+)`", text) for word in re.findall(r"[\w-]+", span)}
+
+
+def _default_of(item: Item) -> str:
+    return item.detail.rpartition(" = ")[2] if " = " in item.detail else ""
 
 
 @pytest.mark.airflow(">=3.3")
@@ -78,12 +95,24 @@ def _is_released() -> bool:
         ([("m.C", "a=", "int")], [("m.C", "a=", "str")], "- `b` is new.", ["m.C | a=", "m.C | a="]),
         ([("m.C", "a=", "int")], [("m.C", "a=", "str")], "- a is text.", ["m.C | a=", "m.C | a="]),
         ([("m.C", "a=", "int")], [("m.C", "a=", "str")], "- `a=1` is `'1'` now.", []),
+        ([("m.C", "a=", "int = 4")], [("m.C", "a=", "int = 8")], "- `a` is new.\n- `b=8`.", ["m.C | a="]),
+        ([("m.C", "a=", "int = 4")], [("m.C", "a=", "int = 8")], "- `b=8`.\n- `a` is `8` by default.", []),
         ([("m.C", "a=", "int")], [("m.C", "a=", "int"), ("m.C", "b", "()")], "- `C` does more.", ["m.C | b"]),
         ([], [("m.D", "D", "class"), ("m.D", "a=", "int")], "- `D` reads it.", []),
         ([("command x", "--ca-folder", "")], [], "- `command x --ca-folder` is gone.", []),
         ([("distribution d[azure]", "azure", "extra")], [], "- The extra `[azure]` is gone.", []),
     ],
-    ids=["unnamed", "not as code", "named", "class alone", "new class", "option", "extra"],
+    ids=[
+        "unnamed",
+        "not as code",
+        "named",
+        "default unnamed",
+        "default named",
+        "class alone",
+        "new class",
+        "option",
+        "extra",
+    ],
 )
 def test_change_must_be_named(
     before: list[tuple[str, str, str]], now: list[tuple[str, str, str]], text: str, expected: list[str]

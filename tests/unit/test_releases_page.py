@@ -47,5 +47,5 @@ def test_commands_are_targets_of_the_makefile() -> None:
     """Nothing is printed that is not there."""
     makefile = (REPOSITORY / "Makefile").read_text()
     commands = set(re.findall(r"`make ([a-z-]+)", PAGE))
-    assert commands == {"audit", "lint", "package", "release", "surface", "test", "test-package"}
+    assert commands == {"audit", "lint", "package", "release", "surface", "test", "test-compat", "test-package"}
     assert {command for command in commands if not re.search(rf"^{command}:", makefile, re.MULTILINE)} == set()

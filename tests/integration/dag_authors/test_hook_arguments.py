@@ -1,13 +1,15 @@
 """Every argument of the hook and of each of its reads changes what Partner Center is asked, or what comes of it."""
 
 import inspect
+import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from airflow_partnercenter.api.client import LicenseReader, QueryArguments
-from airflow_partnercenter.emulator import Emulator
+from airflow_partnercenter.emulator import Answer, Emulator
 from airflow_partnercenter.exceptions import ApiError, ConfigurationError
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 from airflow_partnercenter.rows import to_rows
@@ -81,10 +83,19 @@ def _page_size(emulator: Emulator, read: Read) -> None:
 
 @READS.changes("max_parallel_requests")
 def _max_parallel_requests(emulator: Emulator, read: Read) -> None:
-    """With 1 the service's own links are followed; a number that cannot be is refused."""
-    read(RESOURCE, page_size=5, max_parallel_requests=1)
-    asked = [int(request.query.get("skip", 0)) for request in emulator.api_requests]
-    assert asked == sorted(asked)
+    """With 1 the next page is asked for when one has come, with more not; a number that cannot be is refused."""
+    for most, at_once in ((1, False), (4, True)):
+        arrivals: list[float] = []
+
+        def slow(_: Any, arrivals: list[float] = arrivals) -> Answer:
+            arrivals.append(time.monotonic())
+            return Answer(delay_seconds=0.2)
+
+        emulator.answer_next(slow, "/commercial/", times=99)
+        read(RESOURCE, page_size=2, max_parallel_requests=most)
+        emulator.clear_faults()
+        assert len(arrivals) > 3
+        assert any(later - one < 0.2 for one, later in pairwise(arrivals)) is at_once
     with pytest.raises(ConfigurationError):
         read(RESOURCE, max_parallel_requests=0)
 
