@@ -141,6 +141,7 @@ def error_to_json(error: PartnerCenterError) -> dict[str, Any]:
         "error": type(error).__name__,
         "message": str(error),
         "retry_after_seconds": error.retry_after_seconds,
+        "request_id": error.request_id,
         "correlation_id": error.correlation_id,
     }
 
@@ -152,5 +153,6 @@ def error_from_json(event: Mapping[str, Any]) -> PartnerCenterError:
         kind = PartnerCenterError
     error: PartnerCenterError = kind(str(event.get("message")))
     error.retry_after_seconds = event.get("retry_after_seconds")
+    error.request_id = event.get("request_id")
     error.correlation_id = event.get("correlation_id")
     return error

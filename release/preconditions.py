@@ -8,8 +8,8 @@ from pathlib import Path
 
 from release.changelog import UNRELEASED, section_of
 
-#: What goes into the wheel.
-_CODE = ("airflow_partnercenter", "dags")
+#: What the wheel is made of, but for the texts that describe it.
+_CODE = ("airflow_partnercenter", "dags", "pyproject.toml")
 
 
 class ReleaseError(Exception):
@@ -38,11 +38,13 @@ def check(repository: Path) -> str:
 
 
 def code_of(repository: Path) -> dict[str, str]:
-    """Return git's ids of the folders whose content goes into the wheel; of one with changes, there is none."""
+    """Return git's ids of what the wheel is made of; of what has changes, there is none."""
+    if not _is_repository(repository):
+        return {}
     return {
-        folder: _git(repository, "rev-parse", f"HEAD:{folder}")
-        for folder in _CODE
-        if (repository / folder).exists() and not _git(repository, "status", "--porcelain", folder)
+        name: _git(repository, "rev-parse", f"HEAD:{name}")
+        for name in _CODE
+        if (repository / name).exists() and not _git(repository, "status", "--porcelain", name)
     }
 
 
@@ -85,9 +87,8 @@ def _surface(repository: Path, version: str) -> Iterator[str]:
 
 def _tests(repository: Path) -> Iterator[str]:
     results = json.loads((repository / "docs" / "compatibility.json").read_text(encoding="utf-8"))
-    if _is_repository(repository) and (
-        old := [each["name"] for each in results if each["code"] != code_of(repository)]
-    ):
+    code = code_of(repository)
+    if code and (old := [each["name"] for each in results if each["code"] != code]):
         yield (
             f"README's table of what was tested is of other code for {', '.join(old)}: run make test-compat, record it "
             "by python -m tests.compatibility record, and commit that."

@@ -173,7 +173,8 @@ def _processed_date_time(value: str | date | None) -> str | None:
         if not isinstance(parsed, datetime):
             return date.isoformat(parsed)
         aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-        return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        # With its fraction of a second, if it has one: Microsoft's own times do.
+        return f"{aware.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
     except (TypeError, ValueError, OverflowError):
         raise ConfigurationError(
             f"processed_date_time {value!r} is not an ISO 8601 day or time such as 2026-11-20."

@@ -15,8 +15,8 @@ import psutil
 STOP_SECONDS = 5
 # Ends with the process that started it, whatever happens to that one: then its pipe closes without a word, and the
 # whole group is told to stop, then made to. What waits for that has a session of its own: whoever signals the
-# component's does not meet it, so that it is there also if who started them is killed in the middle of stopping them;
-# until it has that session, it does not heed the signal.
+# component's does not meet it, so that it is there also if who started them is killed in the middle of stopping them.
+# It does not heed SIGTERM either, which may come before it has left the component's session.
 # (By descriptor 3: what a shell starts with & has an empty standard input. By Python: macOS has no `setsid`.)
 _WATCH = 'read -r _ && exit; kill -TERM "-$1"; sleep 5; kill -KILL "-$1"'
 _IN_A_SESSION = 'import os, sys; os.setsid(); os.execv("/bin/sh", ["sh", "-c", *sys.argv[1:]])'

@@ -62,6 +62,7 @@ class PartnerCenterListLicensesOperator(PartnerCenterLicensesOperator):
         with failing_fast():
             self._check_choice("on_empty", ("allow", "skip", "fail"))
             limit = limit_of(self.max_xcom_bytes)
+            self._check_query()
             rows, skipped = self._read_whole(_rows_and_skipped)
             self._meet_emptiness(len(rows))
             self._check_size(rows, skipped, limit)

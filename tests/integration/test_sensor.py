@@ -346,17 +346,24 @@ def test_airflows_own_timeout_leaves_the_trigger_time_to_say_why(connect, emulat
 def test_wait_that_airflow_ended_is_a_timeout_like_any_other(reason):
     """Without a triggerer the scheduler ends it: no retry, and skipped where that was asked for."""
     wait = {"task_id": "t", "resource": "licenses_usage", "newer_than": FRESH, "deferrable": True}
-    with pytest.raises(AirflowSensorTimeout, match="no triggerer said why"):
+    with pytest.raises(AirflowSensorTimeout, match="no triggerer reported why"):
         PartnerCenterLicensesSensor(**wait).resume_execution("__fail__", {"error": reason}, {})
     with pytest.raises(AirflowSkipException):
         PartnerCenterLicensesSensor(**wait, soft_fail=True).resume_execution("__fail__", {"error": reason}, {})
 
 
-def test_trigger_that_failed_is_no_timeout():
-    """Such as one that cannot be imported in the triggerer: Airflow's own error, and its retries."""
-    sensor = PartnerCenterLicensesSensor(task_id="t", resource="licenses_usage", newer_than=FRESH, deferrable=True)
-    with pytest.raises(AirflowException, match="Trigger failure") as caught:
-        sensor.resume_execution("__fail__", {"error": "Trigger failure"}, {})
+@pytest.mark.parametrize(
+    ("reason", "arguments"),
+    [("Trigger failure", {}), ("Trigger/execution timeout", {"execution_timeout": timedelta(hours=1)})],
+    ids=["trigger", "execution_timeout"],
+)
+def test_other_end_of_a_wait_is_airflows_matter(reason, arguments):
+    """A trigger that fails, or an execution_timeout that came first: Airflow's own error, and its retries."""
+    sensor = PartnerCenterLicensesSensor(
+        task_id="t", resource="licenses_usage", newer_than=FRESH, deferrable=True, **arguments
+    )
+    with pytest.raises(AirflowException, match=reason) as caught:
+        sensor.resume_execution("__fail__", {"error": reason}, {})
     assert not isinstance(caught.value, AirflowSensorTimeout | AirflowFailException)
 
 
@@ -383,8 +390,9 @@ def test_error_of_an_event_is_of_its_class(emulator):
     from airflow_partnercenter.exceptions import PartnerCenterError, ThrottledError
     from airflow_partnercenter.waiting import error_from_json, error_to_json
 
-    error = ThrottledError("slow down", retry_after_seconds=57.0, correlation_id="c")
+    error = ThrottledError("slow down", retry_after_seconds=57.0, correlation_id="c", request_id="r")
     again = error_from_json(json.loads(json.dumps(error_to_json(error))))
     assert type(again) is ThrottledError
     assert (str(again), again.retry_after_seconds, again.correlation_id) == ("slow down", 57.0, "c")
+    assert again.request_id == "r"
     assert type(error_from_json({"error": "__builtins__", "message": "x"})) is PartnerCenterError

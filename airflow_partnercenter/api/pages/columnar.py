@@ -9,7 +9,7 @@ import pyarrow.json
 
 from airflow_partnercenter.api.pages.arrays import int64_array
 from airflow_partnercenter.api.pages.envelope import BOM, Body, Page
-from airflow_partnercenter.api.pages.links import NextLink
+from airflow_partnercenter.api.pages.links import commercial_link
 from airflow_partnercenter.api.pages.times import utc_microseconds
 from airflow_partnercenter.api.resources import Kind, Resource
 
@@ -56,7 +56,7 @@ class ColumnReader:
             link, total = envelope[_LINK][0].as_py(), envelope[_TOTAL][0].as_py()
         except (pa.ArrowInvalid, UnicodeDecodeError):
             return None
-        return None if rows is None else Page(rows, total, NextLink(link) if link else None)
+        return None if rows is None else Page(rows, total, commercial_link(link) if link else None)
 
     def _batch(self, lists: pa.ListArray) -> pa.RecordBatch | None:
         rows = lists.flatten()

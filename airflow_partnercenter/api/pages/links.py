@@ -13,7 +13,7 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 _FORBIDDEN_HEADERS = {"authorization", "connection", "content-length", "cookie", "host", "transfer-encoding"}
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"([!-~]([ -~]*[!-~])?)?")
-_SEVERAL_SEGMENTS = re.compile(r"[A-Za-z0-9_~-]+/")
+_SEVERAL_SEGMENTS = re.compile(r"[A-Za-z0-9_~-]+/[^?]")
 _VERSION_SEGMENT = re.compile(r"/(partner/)?v\d+(/|$)")
 
 
@@ -60,6 +60,12 @@ class NextLink:
         return f"{origin.scheme}://{origin.netloc}{path}" + (f"?{target.query}" if target.query else "")
 
 
+def commercial_link(text: str) -> NextLink:
+    """Return an ``@nextLink``."""
+    # A path of several segments without a slash before it is not one below the current page's.
+    return NextLink(f"/{text}" if _SEVERAL_SEGMENTS.match(text) else text)
+
+
 def next_link_of(envelope: Mapping[str, Any]) -> NextLink | None:
     """Return the next link of either envelope, or None on the last page.
 
@@ -70,8 +76,7 @@ def next_link_of(envelope: Mapping[str, Any]) -> NextLink | None:
         if link is not None and not isinstance(link, str):
             raise ResponseFormatError(f"{name} of Partner Center's answer is neither text nor null.")
         if link:
-            # A path of several segments without a slash before it is not one below the current page's.
-            return NextLink(f"/{link}" if _SEVERAL_SEGMENTS.match(link) else link)
+            return commercial_link(link)
     links = envelope.get("links")
     link = links.get("next") if isinstance(links, dict) else None
     if not link or (isinstance(link, dict) and link.get("uri") in (None, "")):

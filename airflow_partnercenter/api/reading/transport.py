@@ -97,14 +97,16 @@ class Transport:
             request = prepared_get(self._network, url, {**(headers or {}), **self._headers})
         clock = Clock()
 
+        def left() -> float:
+            return self._retry.total_seconds - clock.seconds()
+
         def attempt() -> T:
             is_first = not clock.seconds()
-            with pace.request(self._retry.total_seconds - clock.seconds()):
+            with pace.request(left()):
                 clock.start()
-                left = self._retry.total_seconds - clock.seconds()
                 try:
                     # Of what is left of the total, at least the second that any answer needs.
-                    bounded = request if is_first else request.within(max(1.0, left))
+                    bounded = request if is_first else request.within(max(1.0, left()))
                     answer = self._attempt(bounded, call, ids, left)
                 except ApiError as error:
                     # Before the place is free, as whoever waits for it must not send now.
@@ -123,11 +125,11 @@ class Transport:
         """Get an access token now, in this thread."""
         self._tokens.access_token()
 
-    def _attempt(self, request: PreparedGet, call: Call, ids: RequestIds, patience_seconds: float) -> Answer:
+    def _attempt(self, request: PreparedGet, call: Call, ids: RequestIds, left: Callable[[], float]) -> Answer:
         """Return a 200, with one new access token on the way if that may help."""
         token = self._tokens.access_token()
         # Meanwhile another request may have been told to wait.
-        call.pace.wait_for_gate(patience_seconds)
+        call.pace.wait_for_gate(left())
         answer = self._send(request, call, ids, token)
         if heals_with_new_token(answer):
             call.pace.check()
@@ -139,7 +141,7 @@ class Transport:
                 token = self._tokens.access_token(refused=token)
             except AccessTokenRefusedError as error:
                 raise refused_for_good(answer, error) from None
-            call.pace.wait_for_gate(patience_seconds)
+            call.pace.wait_for_gate(left())
             answer = self._send(request, call, ids, token)
         if answer.status != _OK:
             raise error_for(answer, correlation_id=ids.correlation_id, app_only=self._tokens.app_only)

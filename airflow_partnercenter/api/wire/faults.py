@@ -92,7 +92,10 @@ _STATUS_HINTS = {
 _UNAUTHORIZED = 401
 _WRONG_AUDIENCE = "900420"
 #: Of a token that does not prove multi-factor authentication: of today, and of 2020.
-_MFA_CODE = re.compile(r"\b(900421|10001)\b")
+_MFA_CODES = ("900421", "10001")
+_MFA_CODE = re.compile(r"\((900421|10001)\)|^(900421|10001)\b")
+#: Codes that leave it to the text.
+_SAYS_NOTHING = ("", "400", "401")
 _MFA = re.compile(r"\bMFA\b|multi-?factor", re.IGNORECASE)
 
 
@@ -210,7 +213,7 @@ def _date(value: str) -> datetime | None:
 
 def heals_with_new_token(answer: Answer) -> bool:
     """Return whether a fresh access token may help: a 401 that is about neither MFA nor the audience."""
-    if answer.status != 401:
+    if answer.status != _UNAUTHORIZED:
         return False
     fault = _fault_of(answer)
     return not fault.wants_mfa and fault.code != _WRONG_AUDIENCE
@@ -224,9 +227,11 @@ def _fault_of(answer: Answer) -> Fault:
         return Fault(fault.code, said)
     # What a refusal for want of MFA looks like today is not documented; that of 2020 had its code in the text, or even
     # in the reason phrase.
-    in_full = f"{fault.code} {said} {reason}"
-    named = _MFA_CODE.search(in_full)
-    return Fault(named[0] if named else fault.code, said, bool(named or _MFA.search(in_full)))
+    named = fault.code
+    if fault.code in _SAYS_NOTHING:
+        found = next(filter(None, map(_MFA_CODE.search, (said, reason))), None)
+        named = next(filter(None, found.groups())) if found else fault.code
+    return Fault(named, said, named in _MFA_CODES or bool(_MFA.search(f"{said} {reason}")))
 
 
 def _error_class(status: int, fault: Fault, *, refused_application: bool) -> type[ApiError]:
@@ -245,9 +250,8 @@ def _hint(answer: Answer, fault: Fault, *, app_only: bool, refused_application: 
         return _NO_APP_ONLY
     if 300 <= answer.status < 400:
         return "redirects are not followed, as they would take the access token elsewhere: check `host`"
-    if fault.wants_mfa:
-        return _SIGN_IN_AGAIN
-    return _HINTS.get((answer.status, fault.code)) or _STATUS_HINTS.get(answer.status, "")
+    known = _HINTS.get((answer.status, fault.code))
+    return known or (_SIGN_IN_AGAIN if fault.wants_mfa else _STATUS_HINTS.get(answer.status, ""))
 
 
 def _detail(fault: Fault) -> str:

@@ -146,6 +146,7 @@ def transport_error(error: BaseException, who: str, redactor: Redactor) -> Trans
     return TransportError(f"No complete answer from {who}: {redactor(_innermost(causes))}.")
 
 
+_TOO_LONG = "it took too long; request_timeout_seconds may be raised, and for a further attempt retry_total_seconds"
 _SIGNS = (
     (
         "CERTIFICATE_VERIFY_FAILED",
@@ -158,8 +159,8 @@ _SIGNS = (
     ("NameResolutionError", "the host name cannot be resolved; check it, and the worker's DNS"),
     ("Connection refused", "the connection was refused; check host and port"),
     ("ConnectTimeout", "the connection timed out; check host, port and the worker's firewall"),
-    ("ReadTimeout", "it took too long; request_timeout_seconds may be raised"),
-    ("timed out", "it took too long; request_timeout_seconds may be raised"),
+    ("ReadTimeout", _TOO_LONG),
+    ("timed out", _TOO_LONG),
 )
 
 

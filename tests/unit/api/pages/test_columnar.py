@@ -35,6 +35,15 @@ def _body(*records):
     return json.dumps({"Value": list(records), "@nextLink": None, "TotalCount": len(records)}).encode()
 
 
+@pytest.mark.parametrize("link", ["?skip=1", "partner/v1/analytics/commercial/usage/license?skip=1", "license?skip=1"])
+def test_both_ways_follow_the_same_link(link):
+    """Whatever form it has."""
+    body = json.dumps({"Value": [{}], "@nextLink": link, "TotalCount": 2}).encode()
+    page = READER.read(body)
+    assert page is not None
+    assert page.next_link == _thorough(RESOURCE, body)[2]
+
+
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte order mark"])
 @pytest.mark.parametrize("name", COMMERCIAL)
 def test_documented_body_takes_the_fast_way(name, mark):

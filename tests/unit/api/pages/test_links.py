@@ -28,6 +28,7 @@ LEGACY = f"{BASE}/v1/customers?size=2"
          "commercial/deployment/license?skip=2"),
         (COMMERCIAL, "analytics/commercial/deployment/license?skip=2", f"{BASE}/partner/v1/analytics/commercial/"
          "deployment/license?skip=2"),
+        (COMMERCIAL, "license/?skip=2", f"{BASE}/partner/v1/analytics/commercial/deployment/license/?skip=2"),
         (LEGACY, "/customers?size=2&seekOperation=Next", f"{BASE}/v1/customers?size=2&seekOperation=Next"),
         (LEGACY, "/v1/customers?size=2&seekOperation=Next", None),
         (LEGACY, "//api.partnercenter.microsoft.com/v1/customers?skip=2", f"{BASE}/v1/customers?skip=2"),
@@ -36,7 +37,7 @@ LEGACY = f"{BASE}/v1/customers?size=2"
     ],
     ids=[
         "absolute", "default port", "upper case", "root relative", "other version", "without version", "query only",
-        "file relative", "without slash", "without slash and version",
+        "file relative", "without slash", "without slash and version", "slash at the end",
         "documented continuation", "with version", "protocol relative", "encoded",
     ],
 )  # fmt: skip

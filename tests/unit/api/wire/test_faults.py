@@ -224,6 +224,17 @@ def test_refusal_for_want_of_mfa_is_known_wherever_it_says_so(body, reason, code
     assert not heals_with_new_token(answer)
 
 
+@pytest.mark.parametrize(
+    ("code", "text"), [("2000", "Token expired, correlation 900421"), ("400", "Tenant 10001-x: the token has expired")]
+)
+def test_number_by_chance_is_no_refusal_for_want_of_mfa(code, text):
+    """A code of its own, or a number in the middle of a text, leaves a new token to be tried."""
+    answer = _answer(401, _fault(code, text))
+    assert type(_error(answer)) is AccessTokenRefusedError
+    assert _error(answer).code == code
+    assert heals_with_new_token(answer)
+
+
 def test_reason_phrase_speaks_where_the_body_does_not():
     """Seen with a body of null; the code of another API in a proxy's page is still the reason's."""
     error = _error(_answer(403, b"null", "The supplied role does not have the rights"))
