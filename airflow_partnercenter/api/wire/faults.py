@@ -28,9 +28,9 @@ _LONGEST_DESCRIPTION = 400
 #: Microsoft's have six digits at most.
 _LONGEST_CODE = 40
 _LONGEST_ID = 100
-#: Of a wait; thirty years are enough.
+#: Of a wait; what is longer than that many digits is no number.
 _SECONDS = r"\d{1,400}(\.\d{1,9})?"
-#: Thirty years, to whoever asks for more: what waits can still reckon with it.
+#: Thirty years; what waits can still reckon with it.
 _LONGEST_WAIT_SECONDS = 999_999_999.0
 
 _SIGN_IN_AGAIN = (
