@@ -19,6 +19,9 @@ _COMPONENTS = {
     "triggerer": ("--skip-serve-logs",),
     "dag-processor": (),
 }
+#: Only a failure takes so long: an API server that has just started on a busy machine answers after 20 seconds.
+_COMMAND_SECONDS = _WAIT_SECONDS = 300
+_REQUEST_SECONDS = 60
 _HEALTHY = {"metadatabase", "scheduler", "triggerer", "dag_processor"}
 
 
@@ -86,7 +89,12 @@ class LocalAirflow:
         :raises RuntimeError: the command failed.
         """
         done = subprocess.run(  # noqa: S603 - our own command
-            self._command(*arguments), env=self.environment, capture_output=True, text=True, timeout=120, check=False
+            self._command(*arguments),
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_SECONDS,
+            check=False,
         )
         if done.returncode != 0:
             raise RuntimeError(f"airflow {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
@@ -102,10 +110,12 @@ class LocalAirflow:
 
         with requests.Session() as session:
             session.trust_env = False  # no proxy leads to this machine
-            signed_in = session.get(f"{self.url}/auth/token", timeout=10)
+            signed_in = session.get(f"{self.url}/auth/token", timeout=_REQUEST_SECONDS)
             signed_in.raise_for_status()
             headers = {"Authorization": f"Bearer {signed_in.json()['access_token']}"}
-            answer = session.request(method, f"{self.url}/api/v2{path}", headers=headers, timeout=60, **options)
+            answer = session.request(
+                method, f"{self.url}/api/v2{path}", headers=headers, timeout=_REQUEST_SECONDS, **options
+            )
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
@@ -118,7 +128,7 @@ class LocalAirflow:
         health = self._asked("/monitor/health")
         return {name for name, part in health.items() if part and part.get("status") == "healthy"} >= _HEALTHY
 
-    def wait_until(self, ready: Callable[[], bool], what: str, seconds: float = 180) -> None:
+    def wait_until(self, ready: Callable[[], bool], what: str, seconds: float = _WAIT_SECONDS) -> None:
         """Look several times a second until something holds.
 
         :raises ComponentEndedError: a component has ended meanwhile.

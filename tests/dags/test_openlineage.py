@@ -18,6 +18,7 @@ from openlineage.client.facet_v2 import (
 )
 
 from airflow_partnercenter.emulator import Emulator
+from tests.support.patience import PATIENCE
 
 REPOSITORY = Path(__file__).parents[2]
 DAG_FILE = """
@@ -94,7 +95,7 @@ def events(tmp_path_factory: pytest.TempPathFactory, lake: Path, namespace: list
         }
         command = [sys.executable, "-W", "ignore", "-c", RUN, str(home / "dags")]
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=300, check=False, cwd=REPOSITORY
+            command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=REPOSITORY
         )
     assert log.exists(), done.stdout[-3000:] + done.stderr[-3000:]
     last = {}

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from airflow_partnercenter.emulator import Emulator
+from tests.support.patience import PATIENCE
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPT = """
@@ -59,7 +60,7 @@ def test_large_result_goes_through_the_object_storage_backend(tmp_path: Path) ->
             env=environment,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=PATIENCE,
             check=False,
         )
     told = [line.removeprefix("TOLD ") for line in finished.stdout.splitlines() if line.startswith("TOLD ")]

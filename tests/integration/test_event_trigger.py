@@ -26,6 +26,7 @@ from airflow_partnercenter.triggers.partner_center import (
     PartnerCenterLicensesTrigger,
 )
 from tests.conftest import TODAY
+from tests.support.patience import PATIENCE, comes_true
 
 PARTNER = "/v1/analytics/licenses/deployment"
 
@@ -96,23 +97,17 @@ async def _triggerer(trigger, *, stores_events=True, ack_timeout=60):
         await manager.stop_all()
 
 
-async def _until(condition, seconds=10):
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 def test_one_event_for_each_new_set_of_dates(emulator):
     """The first look fires, the same dates do not, newer ones do; the event holds times and nothing else."""
     store = Store()
 
     async def scene():
         async with _triggerer(_trigger(store)) as told:
-            await _until(lambda: len(emulator.api_requests) >= 3)
+            await comes_true(lambda: len(emulator.api_requests) >= 3)
             assert told == ["2026-11-16"]
             emulator.today = date(2026, 11, 21)
-            await _until(lambda: len(told) == 2)
-            await _until(lambda: "2026-11-20" in str(store.values))
+            await comes_true(lambda: len(told) == 2)
+            await comes_true(lambda: "2026-11-20" in str(store.values))
         return told
 
     assert asyncio.run(scene()) == ["2026-11-16", "2026-11-17"]
@@ -125,7 +120,7 @@ def test_restart_neither_repeats_nor_loses(emulator):
     async def scene(until):
         async with _triggerer(_trigger(store)) as told:
             before = len(emulator.api_requests)
-            await _until(lambda: until(told) and len(emulator.api_requests) > before + 2)
+            await comes_true(lambda: until(told) and len(emulator.api_requests) > before + 2)
         return told
 
     assert asyncio.run(scene(lambda told: told and store.values)) == ["2026-11-16"]
@@ -140,9 +135,9 @@ def test_event_that_airflow_never_stored_is_told_again(emulator):
 
     async def scene(*, stores_events):
         async with _triggerer(_trigger(store), stores_events=stores_events) as told:
-            await _until(lambda: told)
+            await comes_true(lambda: told)
             before = len(emulator.api_requests)
-            await _until(lambda: len(emulator.api_requests) > before + 2)
+            await comes_true(lambda: len(emulator.api_requests) > before + 2)
         return told
 
     assert asyncio.run(scene(stores_events=False)) == ["2026-11-16"]
@@ -157,7 +152,7 @@ def test_event_that_airflow_could_not_store_is_not_kept(emulator):
 
     async def scene():
         async with _triggerer(_trigger(store), stores_events=False, ack_timeout=0.5) as told:
-            await _until(lambda: told)
+            await comes_true(lambda: told)
             await asyncio.sleep(3)
 
     asyncio.run(scene())
@@ -170,10 +165,10 @@ def test_long_wait_between_two_looks_is_not_taken_for_a_hang(emulator):
 
     async def scene():
         async with _triggerer(_trigger(store, poll_interval=3), ack_timeout=1) as told:
-            await _until(lambda: len(emulator.api_requests) == 1)
+            await comes_true(lambda: len(emulator.api_requests) == 1)
             emulator.today = date(2026, 11, 21)
-            await _until(lambda: len(told) == 2)
-            await _until(lambda: "2026-11-20" in str(store.values))
+            await comes_true(lambda: len(told) == 2)
+            await comes_true(lambda: "2026-11-20" in str(store.values))
 
     asyncio.run(scene())
 
@@ -185,11 +180,11 @@ def test_service_that_vanishes_and_returns_is_nothing_new(emulator):
 
     async def scene():
         async with _triggerer(_trigger(store)) as told:
-            await _until(lambda: store.values)
+            await comes_true(lambda: store.values)
             emulator.answer_next(Answer(200, {"totalCount": 1, "items": rows}), PARTNER)
             emulator.answer_next(Answer(200, {"totalCount": 0, "items": []}), PARTNER)
             before = len(emulator.api_requests)
-            await _until(lambda: len(emulator.api_requests) > before + 4)
+            await comes_true(lambda: len(emulator.api_requests) > before + 4)
         return told
 
     assert asyncio.run(scene()) == ["2026-11-16"]
@@ -200,10 +195,10 @@ def test_failures_in_between_tell_nothing(emulator):
 
     async def scene():
         async with _triggerer(_trigger(Store())) as told:
-            await _until(lambda: told)
+            await comes_true(lambda: told)
             emulator.answer_next(Answer(503), PARTNER, times=3)
             before = len(emulator.api_requests)
-            await _until(lambda: len(emulator.api_requests) > before + 4)
+            await comes_true(lambda: len(emulator.api_requests) > before + 4)
         return told
 
     assert asyncio.run(scene()) == ["2026-11-16"]
@@ -214,7 +209,7 @@ def test_several_assets_with_one_trigger_do_without_the_store(emulator, logs):
 
     async def scene():
         async with _triggerer(_trigger(SeveralAssets())) as told:
-            await _until(lambda: told and len(emulator.api_requests) > 2)
+            await comes_true(lambda: told and len(emulator.api_requests) > 2)
         return told
 
     assert asyncio.run(scene()) == ["2026-11-16"]
@@ -228,7 +223,7 @@ def test_without_a_store_it_keeps_in_its_process_what_it_told(emulator):
         told = []
         trigger = _trigger()
         assert trigger.shared_stream_key() is None
-        async with aclosing(trigger.run()) as events, asyncio.timeout(10):
+        async with aclosing(trigger.run()) as events, asyncio.timeout(PATIENCE):
             async for event in events:
                 told.append(event.payload["processed_dates"][0]["processed_date_time"][:10])
                 if len(told) == count:
@@ -264,7 +259,7 @@ def test_watcher_and_sensors_share_a_poll(emulator):
 
     async def scene():
         async with _triggerer(_trigger(Store(), poll_interval=50)) as told:
-            await _until(lambda: told)
+            await comes_true(lambda: told)
             arguments = {"resource": "partner_licenses_deployment", "newer_than": "2026-11-10", "poll_interval": 50}
             event = await anext(PartnerCenterLicensesTrigger(**arguments).run())
         return event.payload["status"]
@@ -278,7 +273,7 @@ def test_all_groups_are_looked_at_for_a_watcher(emulator):
 
     async def scene():
         async with _triggerer(_trigger(Store(), resource="licenses_deployment")):
-            await _until(lambda: len(emulator.api_requests) >= 6)
+            await comes_true(lambda: len(emulator.api_requests) >= 6)
 
     asyncio.run(scene())
     assert [request.query.get("groupby") for request in emulator.api_requests[:6:3]] == ["serviceCode,channel"] * 2

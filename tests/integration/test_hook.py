@@ -2,7 +2,6 @@
 
 import json
 import socket
-import time
 
 import pandas as pd
 import pyarrow as pa
@@ -12,6 +11,7 @@ from airflow_partnercenter.emulator import Answer, Emulator
 from airflow_partnercenter.exceptions import ConfigurationError, ResponseFormatError, ThrottledError
 from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
 from tests.support.documented import ROWS, query_of
+from tests.support.patience import at_once
 
 
 @pytest.mark.parametrize("resource", ROWS)
@@ -58,11 +58,9 @@ def test_connection_bounds_how_long_a_request_is_tried_again(emulator, connect):
     """A wait beyond ``retry_total_seconds`` is left to the task's retries: the error says how long it is, at once."""
     connect(emulator, retry_total_seconds=2)
     emulator.inject("throttled_sentence", times=100)
-    began = time.monotonic()
-    with pytest.raises(ThrottledError) as caught:
+    with at_once(), pytest.raises(ThrottledError) as caught:
         PartnerCenterHook().list_licenses("licenses_deployment")
     assert caught.value.retry_after_seconds
-    assert time.monotonic() - began < 5
 
 
 def test_connection_bounds_the_size_of_an_answer(emulator, connect):
@@ -174,10 +172,9 @@ def test_connection_in_trouble_gets_one_sentence(entra, connect, case):
     """What is wrong and how to mend it, in one sentence, within seconds and without a traceback or a secret."""
     changes, words = TROUBLE[case]
     connect(entra, **changes)
-    start = time.monotonic()
-    works, sentence = PartnerCenterHook().test_connection()
+    with at_once():
+        works, sentence = PartnerCenterHook().test_connection()
     assert not works
-    assert time.monotonic() - start < 10
     assert "\n" not in sentence
     assert "Traceback" not in sentence
     for word in words:
@@ -236,11 +233,10 @@ def test_connection_test_is_impatient(emulator, connect):
     """A person waits: a service that asks for an hour is reported at once."""
     connect(emulator)
     emulator.answer_next(Answer(429, {"statusCode": 429}, {"Retry-After": "3600"}), "/partner/v1", times=9)
-    start = time.monotonic()
-    works, sentence = PartnerCenterHook().test_connection()
+    with at_once():
+        works, sentence = PartnerCenterHook().test_connection()
     assert not works
     assert "429" in sentence
-    assert time.monotonic() - start < 3
 
 
 def test_no_secret_in_reprs_of_the_hook(emulator, connect):

@@ -14,6 +14,7 @@ import pytest
 
 from airflow_partnercenter.emulator import Answer
 from airflow_partnercenter.operators.partner_center import PartnerCenterLicensesToObjectStorageOperator
+from tests.support.patience import PATIENCE, at_once
 
 
 def test_killed_task_leaves_the_old_file_and_no_spool(emulator, connect, tmp_path, monkeypatch):
@@ -30,7 +31,7 @@ def test_killed_task_leaves_the_old_file_and_no_spool(emulator, connect, tmp_pat
     seen: list[list[Path]] = []
 
     def kill() -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while not emulator.api_requests and time.monotonic() < deadline:
             time.sleep(0.02)
         seen.append(list(spools.iterdir()))
@@ -40,10 +41,9 @@ def test_killed_task_leaves_the_old_file_and_no_spool(emulator, connect, tmp_pat
     # Airflow 2 lets an operator be executed in the main thread alone.
     killer = threading.Thread(target=kill)
     killer.start()
-    started = time.monotonic()
-    with pytest.raises(Exception):  # noqa: B017, PT011 - how it ends is nobody's business any more
+
+    with at_once(), pytest.raises(Exception):  # noqa: B017, PT011 - how it ends is nobody's business any more
         operator.execute({})
-    assert time.monotonic() - started < 20
     killer.join()
 
     [spool], left = seen
@@ -76,7 +76,7 @@ except Exception as error:
     }
     Path(environment["TMPDIR"]).mkdir()
     finished = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     assert f"TransportError The worker could not spool the file in {tmp_path / 'spools'}" in finished.stdout
     assert old.read_bytes() == b"yesterday's"

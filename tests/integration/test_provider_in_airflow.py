@@ -11,6 +11,7 @@ import pytest
 
 from airflow_partnercenter.connection.fields import CONNECTION_FIELDS, CONNECTION_NAME
 from tests.support.airflow_versions import AIRFLOW
+from tests.support.patience import PATIENCE
 
 NAMES = [field.name for field in CONNECTION_FIELDS]
 
@@ -123,7 +124,7 @@ with application.test_request_context():
 def _run(code: str, environment: dict[str, str]) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],
-        env=os.environ | environment, capture_output=True, text=True, timeout=240, check=False,
+        env=os.environ | environment, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
@@ -163,6 +164,8 @@ def test_console_command_is_installed(emulator):
     """``airflow-partnercenter check`` is there on each Airflow."""
     command = Path(sys.executable).with_name("airflow-partnercenter")
     environment = os.environ | {"AIRFLOW_CONN_PARTNER_CENTER_DEFAULT": json.dumps(emulator.connection())}
-    done = subprocess.run([command, "check", "--json"], env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [command, "check", "--json"], env=environment, capture_output=True, text=True, timeout=PATIENCE
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.patience import PATIENCE
+
 REPOSITORY = Path(__file__).parents[2]
 PROJECT = REPOSITORY / "tests" / "examples" / "your_dags"
 PAGE = (REPOSITORY / "docs" / "testing.md").read_text()
@@ -23,7 +25,7 @@ def test_the_project_passes_its_own_tests(tmp_path):
         env=environment | {"TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout[-4000:]

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from airflow_partnercenter.local_airflow import LocalAirflow
 from airflow_partnercenter.local_airflow.processes import Component
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
 
 
@@ -52,5 +53,5 @@ class AirflowProcesses(LocalAirflow):
             return database.execute(sql).fetchall()
 
     def wait_for(self, condition: Callable[[], Any], what: str) -> None:
-        """Wait until something holds, for three minutes at most."""
-        self.wait_until(lambda: bool(condition()), what, 180)
+        """Wait until something holds, for five minutes at most."""
+        self.wait_until(lambda: bool(condition()), what, PATIENCE)

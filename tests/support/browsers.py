@@ -9,6 +9,8 @@ from urllib.parse import urljoin
 
 import requests
 
+from tests.support.patience import PATIENCE
+
 _ADDRESS = re.compile(r"https://\S+/authorize\?\S+")
 _DEVICE = re.compile(r"open (https://\S+) and enter the code (\S+)")
 
@@ -31,7 +33,7 @@ class HttpBrowser:
         return self._send(answer, {}) if "document.forms[0].submit()" in answer.text else answer
 
     def _get(self, address: str) -> requests.Response:
-        return requests.get(address, verify=self._ca_bundle, timeout=10)
+        return requests.get(address, verify=self._ca_bundle, timeout=PATIENCE)
 
     def _send(self, page: requests.Response, choices: dict[str, str | None]) -> requests.Response:
         """Send the first form of a page; its redirect is followed, as a browser does."""
@@ -45,7 +47,7 @@ class HttpBrowser:
         form = {name: value for name, value in (fields | choices).items() if value is not None}
         action = re.search(r'<form method="post" action="([^"]*)"', page.text)
         target = urljoin(page.url, unescape(action[1])) if action else page.url
-        return requests.post(target, data=form, verify=self._ca_bundle, timeout=10)
+        return requests.post(target, data=form, verify=self._ca_bundle, timeout=PATIENCE)
 
 
 class Terminal(io.StringIO):
@@ -73,4 +75,4 @@ class Terminal(io.StringIO):
     def wait_for_person(self) -> None:
         """Wait until the person has done what there was to do."""
         if self._person:
-            self._person.join(15)
+            self._person.join(PATIENCE)

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.support.patience import PATIENCE
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = [
@@ -33,5 +35,7 @@ def browser_page(profile: Path, **options: Any) -> Iterator[Page]:
         browser = playwright.chromium.launch_persistent_context(
             profile, executable_path=CHROMIUM, headless=True, args=FLAGS, **options
         )
+        browser.set_default_timeout(PATIENCE * 1000)
+        expect.set_options(timeout=PATIENCE * 1000)
         yield browser.pages[0]
         browser.close()

@@ -16,6 +16,7 @@ from typing import Any
 
 import requests
 
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
 from tests.support.processes import Processes
 
@@ -53,7 +54,7 @@ class Cluster:
             self._start("api-server", "--host", HOST, "--port", self._url.rpartition(":")[2])
             self._start("scheduler", "--skip-serve-logs")
             self._start("dag-processor")
-            self._processes.wait_until("Airflow is healthy", self._is_healthy, 120)
+            self._processes.wait_until("Airflow is healthy", self._is_healthy, PATIENCE)
             self._stack = stack.pop_all()
         return self
 
@@ -69,7 +70,7 @@ class Cluster:
         pid_file = self._folder / f"{name}-{began}.pid"
         self._start("celery", "worker", *arguments, *quiet, "--pid", str(pid_file), name=name)
         log = self._processes.log(name)
-        self._processes.wait_until(f"{name} is ready", lambda: b" ready." in log.read_bytes()[began:], 60)
+        self._processes.wait_until(f"{name} is ready", lambda: b" ready." in log.read_bytes()[began:], PATIENCE)
 
     def kill_worker(self, name: str) -> None:
         """Let a worker vanish with all it is doing."""
@@ -205,7 +206,7 @@ class Cluster:
     def _is_healthy(self) -> bool:
         """Whether all parts are up and the sample DAGs are known."""
         try:
-            health = self._session.get(f"{self._url}/api/v2/monitor/health", timeout=5).json()
+            health = self._session.get(f"{self._url}/api/v2/monitor/health", timeout=PATIENCE).json()
             known = self._api("GET", "dags?limit=100")["total_entries"]
         except (requests.RequestException, KeyError):
             return False
@@ -215,9 +216,9 @@ class Cluster:
     def _api(self, method: str, path: str, body: object = None) -> Any:
         """Ask Airflow's REST API; with all users admins, a token is there for the asking."""
         if "Authorization" not in self._session.headers:
-            token = self._session.get(f"{self._url}/auth/token", timeout=10).json()["access_token"]
+            token = self._session.get(f"{self._url}/auth/token", timeout=PATIENCE).json()["access_token"]
             self._session.headers["Authorization"] = f"Bearer {token}"
-        response = self._session.request(method, f"{self._url}/api/v2/{path}", json=body, timeout=30)
+        response = self._session.request(method, f"{self._url}/api/v2/{path}", json=body, timeout=PATIENCE)
         assert response.ok, f"{method} {path}: {response.status_code} {response.text}"
         return response.json()
 

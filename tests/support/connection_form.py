@@ -28,11 +28,11 @@ def _choose_our_type(page: Page, box: Any) -> None:
     """Choose our type of connection; before Airflow knows its types, the list does not open, and takes no text."""
     option = page.get_by_role("option", name=CONNECTION_NAME, exact=True)
     for _ in range(10):
-        expect(box).to_be_enabled(timeout=60_000)
+        expect(box).to_be_enabled()
         box.click(force=True)
         page.keyboard.type(CONNECTION_NAME)
         with suppress(TimeoutError):
-            option.click(timeout=3_000)
+            option.click(timeout=10_000)
             return
         box.clear(force=True)
     option.click()
@@ -43,7 +43,7 @@ def open_list(page: Page, box: Any) -> None:
     for _ in range(10):
         box.click(force=True)
         with suppress(TimeoutError):
-            page.get_by_role("option").first.wait_for(timeout=3_000)
+            page.get_by_role("option").first.wait_for(timeout=10_000)
             return
     raise AssertionError("the list does not open")
 

@@ -7,7 +7,6 @@ import ssl
 import struct
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -196,13 +195,3 @@ def _write(handler: BaseHTTPRequestHandler, origin: Origin, content: bytes, drip
         origin.pause(drip_seconds)
         handler.wfile.write(bytes([byte]))
         handler.wfile.flush()
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 2) -> bool:
-    """Return whether a condition came true in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True

@@ -6,6 +6,8 @@ import socket
 import threading
 from typing import Self
 
+from tests.support.patience import PATIENCE
+
 
 class ConnectProxy:
     """Opens tunnels; ``heads`` holds what came before each.
@@ -47,7 +49,7 @@ class ConnectProxy:
 
     def _serve(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError):
-            client.settimeout(5)
+            client.settimeout(PATIENCE)
             head = b""
             while b"\r\n\r\n" not in head:
                 head += client.recv(4096)

@@ -22,6 +22,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.patience import PATIENCE
+
 REPOSITORY = Path(__file__).parents[2]
 ACCOUNT = "local"
 KEY = base64.b64encode(b"loopback only, not a secret").decode()
@@ -280,7 +282,7 @@ def azurite() -> Iterator[AzureStore]:
         yield AzureStore(_port_told(process))
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 def _port_told(process: subprocess.Popen[str]) -> int:
@@ -319,7 +321,7 @@ def google() -> Iterator[GoogleStore]:
     command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--host=127.0.0.1", f"--port={port}"]
     process = subprocess.Popen([*command, "--in-memory"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while True:
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
@@ -328,4 +330,4 @@ def google() -> Iterator[GoogleStore]:
         yield GoogleStore(port)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)

@@ -6,6 +6,8 @@ import socket
 import threading
 from typing import Self
 
+from tests.support.patience import PATIENCE
+
 
 class TcpProxy:
     """Forwards to a port of this machine; down means that connections are refused.
@@ -118,7 +120,7 @@ class TcpProxy:
             return False
         self.triggered.set()
         if self._silently:
-            self._stopping.wait(60)
+            self._stopping.wait(PATIENCE)
         else:
             self.down()
         return True

@@ -31,6 +31,7 @@ from tests.support.connection_form import (
     show_connections,
     unfold,
 )
+from tests.support.patience import PATIENCE
 
 # The form is made of the metadata since 3.2.
 pytestmark = [needs_chromium, pytest.mark.airflow(">=3.2")]
@@ -59,8 +60,6 @@ def page(airflow: AirflowServer, tmp_path_factory: pytest.TempPathFactory) -> It
     """Open a browser."""
     profile = tmp_path_factory.mktemp("browser") / "profile"
     with browser_page(profile, viewport={"width": 1500, "height": 1400}) as page:
-        page.set_default_timeout(20_000)
-        expect.set_options(timeout=20_000)
         yield page
 
 
@@ -74,11 +73,11 @@ def connections(page: Page, airflow: AirflowServer) -> Page:
 @pytest.fixture(scope="module")
 def api(airflow: AirflowServer) -> Callable[..., Any]:
     """Return a function that asks Airflow's REST API."""
-    token = requests.get(f"{airflow.url}/auth/token", timeout=10).json()["access_token"]
+    token = requests.get(f"{airflow.url}/auth/token", timeout=PATIENCE).json()["access_token"]
 
     def ask(method: str, path: str, **options: Any) -> Any:
         headers = {"Authorization": f"Bearer {token}"}
-        answer = requests.request(method, f"{airflow.url}/api/v2{path}", headers=headers, timeout=60, **options)
+        answer = requests.request(method, f"{airflow.url}/api/v2{path}", headers=headers, timeout=PATIENCE, **options)
         assert answer.ok, answer.text
         return answer.json() if answer.content else None
 
@@ -202,7 +201,7 @@ def test_connection_written_by_login_passes_the_test_button(
                 assert lines[-1], lines
             person = threading.Thread(target=HttpBrowser(partner.ca_bundle).sign_in, args=[lines[-1].strip()])
             person.start()
-            assert process.wait(60) == 0, process.stderr.read()
+            assert process.wait(PATIENCE) == 0, process.stderr.read()
             person.join()
         finally:
             process.kill()

@@ -9,6 +9,7 @@ import pytest
 
 from airflow_partnercenter.emulator import Emulator
 from tests.support.chromium import browser_page, needs_chromium
+from tests.support.patience import PATIENCE
 
 pytestmark = needs_chromium
 COMMAND = str(Path(sys.executable).with_name("airflow-partnercenter"))
@@ -55,7 +56,7 @@ def test_person_signs_in_with_a_browser(tmp_path, outcome, title, status):
                     assert page.url.startswith("http://localhost:")
                     assert "code=" not in page.url
                 said = process.stderr.read()
-                assert process.wait(20) == status, said
+                assert process.wait(PATIENCE) == status, said
             finally:
                 process.kill()
     assert target.exists() is (status == 0)

@@ -25,12 +25,11 @@ from airflow_partnercenter.emulator import Emulator
 from airflow_partnercenter.storage import read_snapshots
 from tests.support.chromium import browser_page, needs_chromium
 from tests.support.connection_form import fill_in, open_form, press_test, save, show_connections
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.airflow(">=3.1")  # the first whose menu takes the report
 REPORT_DAG = "partner_center_licenses_report"
-START_SECONDS = 240
-STOP_SECONDS = 40
 
 
 @dataclass
@@ -53,7 +52,7 @@ class RunningUi:
 
     def wait_for(self, text: str) -> None:
         """Wait until it has printed something."""
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while text not in self.text():
             assert self.process.poll() is None, self.text()
             assert time.monotonic() < deadline, self.text()
@@ -66,15 +65,15 @@ class RunningUi:
     def end(self, number: signal.Signals) -> int:
         """Send a signal to the command alone, as a terminal's Ctrl-C reaches nobody else; return its exit status."""
         self.process.send_signal(number)
-        return self.process.wait(STOP_SECONDS)
+        return self.process.wait(PATIENCE)
 
     def ask(self, path: str) -> Any:
         """Ask Airflow's REST API."""
         with requests.Session() as session:
             session.trust_env = False
-            token = session.get(f"{self.url}/auth/token", timeout=10).json()["access_token"]
+            token = session.get(f"{self.url}/auth/token", timeout=PATIENCE).json()["access_token"]
             headers = {"Authorization": f"Bearer {token}"}
-            answer = session.get(f"{self.url}/api/v2{path}", headers=headers, timeout=30)
+            answer = session.get(f"{self.url}/api/v2{path}", headers=headers, timeout=PATIENCE)
         assert answer.ok, answer.text
         return answer.json()
 
@@ -126,8 +125,6 @@ def page(ui: RunningUi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
     """A browser."""
     profile = tmp_path_factory.mktemp("browser") / "profile"
     with browser_page(profile, viewport={"width": 1200, "height": 800}, color_scheme="light") as page:
-        page.set_default_timeout(60_000)
-        expect.set_options(timeout=60_000)
         page.goto(ui.url)
         page.get_by_text("Dag Runs").first.wait_for()  # a real text: the first page of all shows its keys for a while
         yield page
@@ -157,7 +154,7 @@ def test_it_prints_where_it_is_and_brings_history_and_connection(ui: RunningUi) 
     connection = ui.ask("/connections/partner_center_default")
     assert connection["host"].startswith("https://127.0.0.1:")
     assert connection["password"] == "***"
-    page = requests.get(f"{ui.url}/lake/licenses_report.html", timeout=10)
+    page = requests.get(f"{ui.url}/lake/licenses_report.html", timeout=PATIENCE)
     assert "Licences sold, deployed and used" in page.text
 
 
@@ -214,7 +211,7 @@ def test_report_is_in_the_menu_and_the_dag_as_a_drawing(ui: RunningUi, page: Pag
     frame = page.frame_locator("iframe")
     expect(frame.get_by_role("heading", name="Licences sold, deployed and used")).to_be_visible()
 
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + PATIENCE
     # By itself, where no person has run it before.
     while not (done := ui.ask(f"/dags/{REPORT_DAG}/dagRuns?state=success&order_by=-run_after")["dag_runs"]):
         assert time.monotonic() < deadline, ui.text()
@@ -231,7 +228,7 @@ def test_report_is_in_the_menu_and_the_dag_as_a_drawing(ui: RunningUi, page: Pag
 
 def test_dags_start_by_themselves_and_succeed(ui: RunningUi) -> None:
     """The daily ones once, those on assets by their assets; nobody's file fails to import."""
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + PATIENCE
     others = ("partner_center_licenses_to_xcom", "partner_center_on_new_data", "partner_center_on_new_snapshot")
     while True:
         runs = ui.ask("/dags/~/dagRuns?limit=100")["dag_runs"]
@@ -249,7 +246,7 @@ def test_dags_start_by_themselves_and_succeed(ui: RunningUi) -> None:
 def test_second_one_in_the_same_folder_is_refused(ui: RunningUi) -> None:
     """It says so at once, and the first one goes on."""
     command = [str(Path(sys.executable).with_name("airflow-partnercenter")), "ui", "--folder", str(ui.folder)]
-    second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    second = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert second.returncode == 1
     assert "Another one is running" in second.stderr
     assert ui.ask("/connections/partner_center_default")
@@ -288,7 +285,7 @@ def test_part_that_dies_is_named_with_the_end_of_its_log(tmp_path: Path) -> None
     (tmp_path / "broken" / "sitecustomize.py").write_text(SITECUSTOMIZE)
     running = start(tmp_path / "place", "--days", "2", PYTHONPATH=str(tmp_path / "broken"))
 
-    assert running.process.wait(START_SECONDS) == 1
+    assert running.process.wait(PATIENCE) == 1
 
     assert "triggerer has ended by itself (exit status 3)" in running.text()
     assert running.text().rstrip().endswith("a triggerer's last words")
@@ -306,7 +303,7 @@ def test_other_ends_leave_no_process_either(tmp_path: Path, number: signal.Signa
 
     assert running.end(number) == (0 if number is signal.SIGTERM else -signal.SIGKILL)
 
-    deadline = time.monotonic() + STOP_SECONDS
+    deadline = time.monotonic() + PATIENCE
     while running.family() and (number is signal.SIGKILL and time.monotonic() < deadline):
         time.sleep(0.2)
     assert running.family() == []

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.support.airflow_versions import AIRFLOW
+from tests.support.patience import PATIENCE
 
 HEAVY = {"pandas", "pyarrow", "msal", "requests", "msgspec", "matplotlib"}
 _AIRFLOWS_NAMES = """
@@ -31,7 +32,7 @@ def _run(code: str, **environment: str) -> dict:
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

@@ -5,6 +5,8 @@ import pty
 import subprocess
 import sys
 
+from tests.support.patience import PATIENCE
+
 CODE = """
 import os, sys
 from airflow_partnercenter.progress import progress
@@ -31,7 +33,7 @@ def test_terminal_gets_a_bar_that_fills():
                 shown += os.read(ours, 4096)
             except OSError:  # the other end is closed
                 break
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
     os.close(ours)
     text = shown.decode()
     assert "\u2501" in text
@@ -43,7 +45,7 @@ def test_terminal_gets_a_bar_that_fills():
 
 def _lines(code: str) -> list[str]:
     """Run code and return what it prints to a pipe."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True)
     return done.stdout.splitlines()
 
 

@@ -16,6 +16,7 @@ from airflow_partnercenter.emulator import Answer
 from tests.integration.cli.test_login import with_claims
 from tests.integration.test_connection_page import ENTRA, PARTNER_CENTER
 from tests.support.airflow_dags import forget_fernet
+from tests.support.patience import PATIENCE
 
 TOKEN = "/oauth2/v2.0/token"
 API = "/analytics/commercial/deployment/license"
@@ -268,7 +269,7 @@ def test_terminal_without_unicode_gets_ascii(emulator, tmp_path):
         [str(Path(sys.executable).with_name("airflow-partnercenter")), "check"],
         env=environment,
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -315,7 +316,7 @@ def test_unexpected_error_is_a_failed_step_that_names_only_its_kind(options, tmp
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 1, done.stderr
@@ -352,7 +353,7 @@ def test_airflow_without_tables_says_how_to_make_them(tmp_path):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 1
@@ -376,7 +377,7 @@ def test_airflow_command_has_both(emulator, tmp_path):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
 

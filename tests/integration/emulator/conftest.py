@@ -12,6 +12,7 @@ import requests
 
 from airflow_partnercenter.emulator import Emulator
 from airflow_partnercenter.emulator.pytest_plugin import partner_center_emulator
+from tests.support.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ class Caller:
         }
         sent = {name: value for name, value in (complete | form).items() if value is not None}
         url = f"{self.emulator.authority}{path or f'/{self.emulator.tenant_id}/oauth2/v2.0/token'}"
-        return requests.post(url, data=sent, verify=self.emulator.ca_bundle, timeout=10)
+        return requests.post(url, data=sent, verify=self.emulator.ca_bundle, timeout=PATIENCE)
 
     def token(self, **form: str | None) -> str:
         """Return an access token."""

@@ -14,6 +14,7 @@ import requests
 
 from airflow_partnercenter import cli
 from airflow_partnercenter.emulator import Emulator
+from tests.support.patience import PATIENCE
 
 COMMAND = [sys.executable, "-c", "import sys; from airflow_partnercenter.cli import main; sys.exit(main())", "emulator"]
 
@@ -37,7 +38,7 @@ def test_emulator_runs_until_it_is_told_to_stop(number):
                 "scope": "https://api.partnercenter.microsoft.com/.default",
             }
             address = f"{connection['extra']['authority']}/{connection['extra']['tenant_id']}/oauth2/v2.0/token"
-            token = requests.post(address, data=form, verify=bundle, timeout=5).json()["access_token"]
+            token = requests.post(address, data=form, verify=bundle, timeout=PATIENCE).json()["access_token"]
             headers = {"Authorization": f"Bearer {token}"}
             answer = requests.get(
                 f"{url}/v1/analytics/commercial/deployment/license", headers=headers, verify=bundle, timeout=5
@@ -47,7 +48,7 @@ def test_emulator_runs_until_it_is_told_to_stop(number):
             assert date.fromisoformat(rows[0]["processedDateTime"][:10]) >= date(2026, 3, 1) - timedelta(days=4)
         finally:
             process.send_signal(number)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
         assert process.stderr.read() == ""
     assert not os.path.exists(bundle)
 
@@ -56,7 +57,7 @@ def test_busy_port_is_one_sentence():
     """No traceback, and exit status 1."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        run = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=30, check=False)
+        run = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert run.returncode == 1
     assert run.stdout == ""
     assert port in run.stderr
@@ -86,7 +87,7 @@ def test_fixture_takes_arguments_indirectly(tmp_path):
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
         cwd=tmp_path,
         env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # only what the user's conftest names
@@ -128,7 +129,7 @@ def test_faults_of_the_command_line_meet_requests():
             connection = _connection(lines[2])
             address = f"{connection['host']}/v1/customers"
             bundle = connection["extra"]["ca_bundle"]
-            seen = [requests.get(address, verify=bundle, timeout=5).status_code for _ in range(4)]
+            seen = [requests.get(address, verify=bundle, timeout=PATIENCE).status_code for _ in range(4)]
         finally:
             process.send_signal(signal.SIGTERM)
     # Without a token the normal answer is 401.

@@ -10,6 +10,7 @@ import requests
 
 from airflow_partnercenter.emulator import Emulator
 from tests.conftest import client_of
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
 
 
@@ -72,7 +73,7 @@ def test_command_that_is_started_again_is_trusted_as_before(tmp_path):
                 told.append([process.stdout.readline() for _ in range(3)])
                 url = told[0][0].split()[-1]
                 bundle = str(tmp_path / "ca" / "ca.pem")
-                assert requests.get(f"{url}/v1/customers", verify=bundle, timeout=5).status_code == 401
+                assert requests.get(f"{url}/v1/customers", verify=bundle, timeout=PATIENCE).status_code == 401
             finally:
                 process.terminate()
     assert told[0] == told[1]

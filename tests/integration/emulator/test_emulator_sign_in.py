@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from tests.support.browsers import HttpBrowser
+from tests.support.patience import PATIENCE
 
 SCOPE = "https://api.partnercenter.microsoft.com/user_impersonation offline_access openid profile"
 REDIRECT = "http://localhost:4711"
@@ -37,10 +38,12 @@ def authorize(caller, **changes):
 
 def answer_of(caller, address, **choices):
     """Sign in and return the parameters that the application would get."""
-    page = requests.get(address, verify=caller.emulator.ca_bundle, timeout=10)
+    page = requests.get(address, verify=caller.emulator.ca_bundle, timeout=PATIENCE)
     fields = dict(re.findall(r'name="([^"]*)" value="([^"]*)"', page.text))
     form = {name: value for name, value in (fields | {"mfa": "yes"} | choices).items() if value is not None}
-    answer = requests.post(address, data=form, verify=caller.emulator.ca_bundle, timeout=10, allow_redirects=False)
+    answer = requests.post(
+        address, data=form, verify=caller.emulator.ca_bundle, timeout=PATIENCE, allow_redirects=False
+    )
     assert answer.status_code == 302, answer.text
     assert answer.headers["Location"].startswith(f"{REDIRECT}?")
     return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
@@ -139,7 +142,7 @@ def test_untrusted_request_is_an_error_page(shared, changes, code):
         address = authorize(shared, **changes)
         form = dict(parse_qsl(urlsplit(address).query)) if method == "POST" else None
         answer = requests.request(
-            method, address, data=form, verify=shared.emulator.ca_bundle, timeout=10, allow_redirects=False
+            method, address, data=form, verify=shared.emulator.ca_bundle, timeout=PATIENCE, allow_redirects=False
         )
         assert answer.status_code == 400
         assert code in answer.text
@@ -148,14 +151,17 @@ def test_untrusted_request_is_an_error_page(shared, changes, code):
 def test_other_response_types_are_refused(shared):
     """Only the code flow is offered."""
     answer = requests.get(
-        authorize(shared, response_type="token"), verify=shared.emulator.ca_bundle, timeout=10, allow_redirects=False
+        authorize(shared, response_type="token"),
+        verify=shared.emulator.ca_bundle,
+        timeout=PATIENCE,
+        allow_redirects=False,
     )
     assert "error=unsupported_response_type" in answer.headers["Location"]
 
 
 def test_login_page_shows_text_as_text(shared):
     """What an address brings along is no markup."""
-    page = requests.get(authorize(shared, state='"><script>1'), verify=shared.emulator.ca_bundle, timeout=10).text
+    page = requests.get(authorize(shared, state='"><script>1'), verify=shared.emulator.ca_bundle, timeout=PATIENCE).text
     assert "<script>1" not in page
 
 
@@ -163,7 +169,7 @@ def ask_device_code(caller, client_id=None):
     """Return the answer to a device."""
     form = {"client_id": client_id or caller.emulator.public_client_id, "scope": SCOPE}
     url = f"{caller.emulator.authority}/{caller.emulator.tenant_id}/oauth2/v2.0/devicecode"
-    return requests.post(url, data=form, verify=caller.emulator.ca_bundle, timeout=10)
+    return requests.post(url, data=form, verify=caller.emulator.ca_bundle, timeout=PATIENCE)
 
 
 def poll(caller, device_code, **changes):

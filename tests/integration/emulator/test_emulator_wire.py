@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from airflow_partnercenter.emulator import Answer, Emulator
+from tests.support.patience import PATIENCE, at_once
 
 PATH = "/v1/customers"
 
@@ -137,7 +138,7 @@ def test_answers_on_an_open_connection_do_not_wait_for_the_network(shared):
     with requests.Session() as session:
         for _ in range(10):
             started = time.monotonic()
-            session.get(f"{shared.emulator.base_url}{PATH}", verify=shared.emulator.ca_bundle, timeout=5)
+            session.get(f"{shared.emulator.base_url}{PATH}", verify=shared.emulator.ca_bundle, timeout=PATIENCE)
             durations.append(time.monotonic() - started)
     assert min(durations) < 0.03
 
@@ -147,19 +148,18 @@ def test_stop_is_quick_and_frees_port_and_certificate(capfd):
     emulator = Emulator()
     emulator.start()
     session = requests.Session()
-    session.get(f"{emulator.base_url}{PATH}", verify=emulator.ca_bundle, timeout=5)
+    session.get(f"{emulator.base_url}{PATH}", verify=emulator.ca_bundle, timeout=PATIENCE)
     emulator.answer_next(Answer(delay_seconds=60))
     url, bundle, port = emulator.base_url, emulator.ca_bundle, urlsplit(emulator.base_url).port
     waiting = threading.Thread(target=_ask_in_vain, args=(url, bundle))
     waiting.start()
     while len(emulator.requests) < 2:
         time.sleep(0.01)
-    started = time.monotonic()
-    emulator.stop()
-    assert time.monotonic() - started < 2
-    waiting.join(5)
+    with at_once():
+        emulator.stop()
+    waiting.join(PATIENCE)
     with pytest.raises(OSError, match="refused"):
-        socket.create_connection(("127.0.0.1", port), timeout=1)
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
     assert not Path(bundle).parent.exists()
     assert len(emulator.requests) == 2
     assert "".join(capfd.readouterr()) == ""
@@ -169,10 +169,9 @@ def test_stop_is_quick_after_a_failure_too(caller, capfd):
     """A connection that is half closed, because the application failed, does not hold up the end."""
     caller.emulator.partner.rows = None  # any use of it is a failure
     answer = caller.get("/v1/analytics/licenses/usage")
-    started = time.monotonic()
-    caller.emulator.stop()
+    with at_once():
+        caller.emulator.stop()
     assert answer.status_code == 500
-    assert time.monotonic() - started < 1
     assert "Cancel" not in capfd.readouterr().err
 
 
@@ -193,7 +192,7 @@ def test_stop_happens_once():
     emulator = Emulator()
     for _ in range(2):
         emulator.start()
-        assert requests.get(f"{emulator.base_url}/", verify=emulator.ca_bundle, timeout=5).status_code == 401
+        assert requests.get(f"{emulator.base_url}/", verify=emulator.ca_bundle, timeout=PATIENCE).status_code == 401
         emulator.stop()
         emulator.stop()
 
@@ -214,7 +213,7 @@ def test_taken_port_is_an_error_in_the_callers_thread(shared):
 def test_certificate_is_needed(shared):
     """TLS is real: without the bundle the connection fails."""
     with pytest.raises(requests.exceptions.SSLError):
-        requests.get(shared.emulator.base_url, timeout=5, verify=True)
+        requests.get(shared.emulator.base_url, timeout=PATIENCE, verify=True)
 
 
 def test_connection_is_ready_for_the_environment(shared):
@@ -242,4 +241,4 @@ def test_connection_is_ready_for_the_environment(shared):
 def _ask_in_vain(url: str, bundle: str) -> None:
     """Ask for something that will not come."""
     with pytest.raises(requests.ConnectionError):
-        requests.get(url, verify=bundle, timeout=30)
+        requests.get(url, verify=bundle, timeout=PATIENCE)

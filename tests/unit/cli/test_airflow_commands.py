@@ -10,6 +10,7 @@ import pytest
 from airflow_partnercenter.cli import check, login
 from airflow_partnercenter.cli.airflow_commands import get_partner_center_commands
 from airflow_partnercenter.get_provider_info import get_provider_info
+from tests.support.patience import PATIENCE
 
 HEAVY = {"pandas", "pyarrow", "msal", "requests", "msgspec", "matplotlib", "fastapi", "rich"}
 
@@ -57,7 +58,7 @@ from airflow_partnercenter.cli.airflow_commands import get_partner_center_comman
 get_partner_center_commands()
 print(json.dumps(sorted(set(sys.modules) - before)))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True)
     added = json.loads(done.stdout.splitlines()[-1])
     assert {name.split(".")[0] for name in added} & HEAVY == set()
     assert not any(name.startswith(("airflow_partnercenter.api", "airflow_partnercenter.hooks")) for name in added)

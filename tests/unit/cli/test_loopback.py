@@ -5,6 +5,8 @@ import sys
 
 import requests
 
+from tests.support.patience import PATIENCE
+
 ONE_ANSWER = """
 import os, sys
 from airflow_partnercenter.cli.loopback import RedirectListener
@@ -21,6 +23,6 @@ def test_browser_has_its_page_before_the_command_can_end():
     for _ in range(5):
         with subprocess.Popen([sys.executable, "-c", ONE_ANSWER], stdout=subprocess.PIPE, text=True) as process:
             address = process.stdout.readline().strip().replace("localhost", "127.0.0.1")
-            page = requests.post(address, data={"error": "access_denied"}, timeout=10)
+            page = requests.post(address, data={"error": "access_denied"}, timeout=PATIENCE)
             assert page.text.endswith("</html>\n")
-            assert process.wait(10) == 0
+            assert process.wait(PATIENCE) == 0

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from airflow_partnercenter.emulator import Emulator, documented
+from tests.support.patience import PATIENCE
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
 def _python(code: str) -> subprocess.CompletedProcess[str]:
     """Run code in a fresh interpreter."""
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=PATIENCE)
 
 
 def test_importing_the_emulator_loads_no_server_and_no_pytest():

@@ -5,13 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from airflow_partnercenter.local_airflow.processes import Component, ComponentEndedError, stop
+from tests.support.patience import AT_ONCE, eventually
 
 # Starts a child that leaves the process group, as Airflow's tasks do, and prints its id.
 WITH_TASK = """
@@ -42,14 +42,6 @@ while True:
 def component(tmp_path: Path, code: str) -> Component:
     """Run Python code as a component."""
     return Component("sample", [sys.executable, "-c", code], dict(os.environ), tmp_path / "sample.log")
-
-
-def eventually(condition: Callable[[], object], seconds: float = 20) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def parent(code: str, log: Path, then: str) -> "subprocess.Popen[bytes]":
@@ -96,7 +88,7 @@ def test_deaf_component_is_ended_all_the_same(tmp_path: Path) -> None:
 
     stop([deaf, listening], seconds=1)
 
-    assert 1 <= time.monotonic() - began < 10
+    assert 1 <= time.monotonic() - began < AT_ONCE
     assert deaf.processes() == listening.processes() == []
 
 

@@ -25,6 +25,7 @@ from airflow_partnercenter.exceptions import (
 )
 from tests.support.documented import ROWS, wire_bytes
 from tests.support.origin import Reply
+from tests.support.patience import AT_ONCE, at_once
 from tests.support.proxy import ConnectProxy
 
 RESOURCE = "partner_licenses_deployment"
@@ -203,26 +204,23 @@ def test_attempts_are_bounded(origin, origin_client, status):
 def test_throttling_is_borne_until_the_deadline(origin, origin_client):
     """However often a 429 comes, it is waited out; what ends it is the total deadline, with the seconds to wait."""
     busy = _fault(429, Retry_After="1")
-    retry = RetryPolicy(attempts=2, total_seconds=3.5, back_off_seconds=0.01)
+    retry = RetryPolicy(attempts=2, total_seconds=6, back_off_seconds=0.01)
     origin.answer(busy, busy, GOOD)
     assert origin_client(retry=retry).list_licenses(RESOURCE) == ROWS[RESOURCE]
     origin.reset()
     origin.answer(busy)
-    start = time.monotonic()
-    with pytest.raises(ThrottledError) as caught:
+    with at_once(), pytest.raises(ThrottledError) as caught:
         origin_client(retry=retry).list_licenses(RESOURCE)
-    assert time.monotonic() - start < 3.5
     assert caught.value.retry_after_seconds == 1
+    assert len(origin.requests) > 2
 
 
 def test_retries_end_at_the_total_deadline(origin, origin_client):
     """A second attempt against a silent server gets what is left of the total, and not a time-out of its own."""
-    origin.answer(Reply(delay_seconds=8))
-    start = time.monotonic()
-    with pytest.raises(TransportError):
-        origin_client(request_timeout_seconds=3, retry=RetryPolicy(attempts=5, total_seconds=4)).list_licenses(RESOURCE)
+    origin.answer(Reply(delay_seconds=30))
+    with at_once(9), pytest.raises(TransportError):
+        origin_client(request_timeout_seconds=5, retry=RetryPolicy(attempts=5, total_seconds=6)).list_licenses(RESOURCE)
     assert len(origin.requests) == 2
-    assert time.monotonic() - start < 5.5
 
 
 def test_support_is_told_what_it_asks_for(origin, origin_client, logs):
@@ -267,17 +265,15 @@ def test_retry_after_is_honoured_and_never_undercut(origin, origin_client, statu
     origin_client().list_licenses(RESOURCE)
     assert len(arrivals) == 2
     # A date has whole seconds only, so two seconds ahead are more than one.
-    assert 1 <= arrivals[1] - arrivals[0] < 3.5
+    assert 1 <= arrivals[1] - arrivals[0] < AT_ONCE
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, ThrottledError), (503, ServiceError)])
 def test_wait_beyond_the_deadline_frees_the_worker_at_once(origin, origin_client, status, kind):
     """A wait longer than the total deadline is raised at once with the seconds to stay away."""
     origin.answer(_fault(status, Retry_After="3600"))
-    start = time.monotonic()
-    with pytest.raises(kind) as caught:
+    with at_once(), pytest.raises(kind) as caught:
         origin_client().list_licenses(RESOURCE)
-    assert time.monotonic() - start < 1.5
     assert caught.value.retry_after_seconds == 3600
     assert len(origin.requests) == 1
 
@@ -456,13 +452,11 @@ def test_body_without_a_length_is_read_to_its_end(origin, origin_client):
 
 @pytest.mark.parametrize("part", ["drip_seconds", "head_drip_seconds"])
 def test_slow_drip_ends_at_request_timeout_seconds(origin, origin_client, part):
-    """The time-out is for one whole answer, not for each packet: a byte every 0.05 s does not hold a worker."""
-    origin.answer(Reply(body=GOOD.body, **{part: 0.05}))
+    """The time-out is for one whole answer, not for each packet: a byte every 0.1 s does not hold a worker."""
+    origin.answer(Reply(body=GOOD.body, **{part: 0.1}))
     client = origin_client(request_timeout_seconds=1, retry=RetryPolicy(attempts=1, total_seconds=5))
-    start = time.monotonic()
-    with pytest.raises(TransportError, match="request_timeout_seconds"):
+    with at_once(9), pytest.raises(TransportError, match="request_timeout_seconds"):
         client.list_licenses(RESOURCE)
-    assert time.monotonic() - start < 2
 
 
 def test_silent_server_ends_at_request_timeout_seconds(origin, origin_client):

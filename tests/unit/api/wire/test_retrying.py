@@ -16,6 +16,7 @@ from airflow_partnercenter.exceptions import (
     TokenServiceError,
     TransportError,
 )
+from tests.support.patience import AT_ONCE, at_once
 
 
 class _Attempts:
@@ -97,19 +98,17 @@ def test_asked_wait_is_not_undercut():
     attempts = _Attempts(ThrottledError("x", retry_after_seconds=0.4))
     start = time.monotonic()
     RetryPolicy(attempts=2, total_seconds=5).call(attempts)
-    assert 0.4 <= time.monotonic() - start < 1.5
+    assert 0.4 <= time.monotonic() - start < AT_ONCE
 
 
 @pytest.mark.parametrize("kind", [ThrottledError, ServiceError, TokenServiceError])
 def test_wait_beyond_the_deadline_is_raised_at_once(kind):
     """A wait longer than our patience frees the worker at once, and says how long to stay away."""
     attempts = _Attempts(kind("x", retry_after_seconds=3600))
-    start = time.monotonic()
-    with pytest.raises(kind) as caught:
+    with at_once(), pytest.raises(kind) as caught:
         RetryPolicy(attempts=5, total_seconds=300).call(attempts)
     assert caught.value.retry_after_seconds == 3600
     assert attempts.count == 1
-    assert time.monotonic() - start < 1
 
 
 def test_each_wait_is_logged_with_its_reason(logs):
