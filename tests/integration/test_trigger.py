@@ -169,10 +169,10 @@ def test_last_one_that_leaves_ends_the_poll_and_who_returns_does_not_ask_too_soo
     """No request is sent for nobody; the answer is remembered for an interval."""
 
     async def scene():
-        async with _running(_trigger(newer_than=LATER, poll_interval=0.2)):
+        async with _running(_trigger(newer_than=LATER, poll_interval=1)):
             await comes_true(lambda: len(emulator.api_requests) == 2)
         before = len(emulator.api_requests)
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(2)
         assert len(emulator.api_requests) == before
         async with _running(_trigger(newer_than=LATER, poll_interval=100)):
             await asyncio.sleep(0.3)
@@ -288,7 +288,7 @@ def test_what_partner_center_asked_for_holds_for_all(emulator):
 
 def test_event_loop_goes_on_while_partner_center_is_slow(emulator):
     """Imports, sign-in and answers are all beside the loop; measured as Airflow's own watchdog does."""
-    emulator.answer_next(Answer(delay_seconds=1.5), PARTNER)
+    emulator.answer_next(Answer(delay_seconds=3), PARTNER)
     worst = 0.0
 
     async def watchdog():
@@ -305,7 +305,7 @@ def test_event_loop_goes_on_while_partner_center_is_slow(emulator):
         return event
 
     assert asyncio.run(scene())["status"] == "success"
-    assert worst < 1
+    assert worst < 2.5
 
 
 def test_garbage_collection_does_not_look_through_what_airflow_has_loaded(emulator):
@@ -403,14 +403,17 @@ def test_different_questions_do_not_share_a_poll_but_the_token(emulator):
 
 def test_connection_that_changes_is_followed(emulator, connect):
     """A new secret or address counts from the next look on, for all who wait."""
-    emulator.answer_next(UNAVAILABLE, PARTNER, times=99)
+
+    def answer(request):
+        return Answer() if "ms-partnercenter-application" in request.headers else UNAVAILABLE
+
+    emulator.answer_next(answer, PARTNER, times=99)
 
     async def scene():
         triggers = [_trigger(max_consecutive_failures=None) for _ in range(3)]
         async with _running(*triggers) as tasks:
             await comes_true(lambda: len(emulator.api_requests) >= 2)
             connect(emulator, application_name="changed")
-            emulator.clear_faults()
             return await asyncio.gather(*tasks)
 
     assert {event["status"] for event in asyncio.run(scene())} == {"success"}
