@@ -115,7 +115,7 @@ class LicenseReader(Iterator[pa.RecordBatch]):
 
     def give_up(self) -> None:
         """End the read from another place, such as a signal handler: waits end, and the next step fails."""
-        self._call.pace.give_up()
+        self._call.give_up()
 
     def _skip(self, customer_id: str, error: ApiError) -> None:
         logger.warning("Customer %s is left out: %s [MS-CorrelationId %s]", customer_id, error, self.correlation_id)

@@ -111,6 +111,13 @@ def build_query(
     )
 
 
+def listed_once(customer_id: str | Sequence[str] | None) -> str | Sequence[str] | None:
+    """Return several customers as a list: the lazy sequence of a mapped task asks Airflow for each item anew."""
+    if customer_id is None or isinstance(customer_id, str) or not isinstance(customer_id, Sequence):
+        return customer_id
+    return list(customer_id)
+
+
 def _customer_ids(resource: Resource, given: str | Sequence[str] | None) -> tuple[str, ...]:
     """Return the customers, in their order; none twice, as that would double rows."""
     customers: tuple[str, ...] = (given,) if isinstance(given, str) and given else ()

@@ -121,11 +121,9 @@ class PartnerCenterLicensesOperator(BaseOperator):
         :raises ConfigurationError: an argument is wrong, missing, or not for this resource.
         """
         with uninterrupted():
-            from airflow_partnercenter.api.query import build_query
+            from airflow_partnercenter.api.query import build_query, listed_once
 
-        if isinstance(self.customer_id, Sequence) and not isinstance(self.customer_id, str):
-            # Once: a mapped task hands over a lazy sequence of Airflow's own, which asks its server for each item anew.
-            self.customer_id = list(self.customer_id)
+        self.customer_id = listed_once(self.customer_id)
         build_query(self.resource, **self._query)
 
     def _check_choice(self, name: str, choices: tuple[object, ...]) -> None:

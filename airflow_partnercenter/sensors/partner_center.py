@@ -1,7 +1,7 @@
 """Wait for fresh licence data of Microsoft Partner Center."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -41,8 +41,10 @@ logger = logging.getLogger(__name__)
 _STATE_KEY = "partner_center_consecutive_failures"
 #: Airflow's scheduler looks every 15 s for tasks whose deferral is over.
 _SECONDS_LEFT_TO_THE_TRIGGER = 60.0
-#: What Airflow says of one whose time is over: 3, and 2.11.
-_TRIGGER_TIMEOUTS = ("Trigger timeout", "Trigger/execution timeout")
+#: What Airflow 3 says of one whose time is over.
+_TRIGGER_TIMEOUT = "Trigger timeout"
+#: What 2.11 says, of an execution_timeout too.
+_TRIGGER_OR_EXECUTION_TIMEOUT = "Trigger/execution timeout"
 
 
 class PartnerCenterLicensesSensor(BaseSensorOperator):
@@ -161,13 +163,17 @@ class PartnerCenterLicensesSensor(BaseSensorOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: "Context") -> Any:
         """Go on after the wait; one that Airflow itself ended, as no triggerer ran, is a timeout like any other."""
-        error = (next_kwargs or {}).get("error")
-        is_over = next_method == "__fail__" and getattr(error, "value", error) in _TRIGGER_TIMEOUTS
-        # An execution_timeout that came first is Airflow's matter; 2.11 has the same words for it.
-        if is_over and not (self.execution_timeout and self.execution_timeout <= self._deferral_time):
+        if next_method == "__fail__" and self._is_timeout((next_kwargs or {}).get("error")):
             told = f"{self.resource} was not seen fresh in time, and no triggerer reported why: is one running?"
             next_method, next_kwargs = "execute_complete", {"event": {"status": "timeout", "message": told}}
         return super().resume_execution(next_method, next_kwargs, context)
+
+    def _is_timeout(self, error: Any) -> bool:
+        """Whether Airflow says that the wait was too long."""
+        said = getattr(error, "value", error)
+        # An execution_timeout that came first is Airflow's matter.
+        ours_came_first = not self.execution_timeout or self.execution_timeout > self._deferral_time
+        return said == _TRIGGER_TIMEOUT or (said == _TRIGGER_OR_EXECUTION_TIMEOUT and ours_came_first)
 
     def render_template(self, content: Any, context: Any, *arguments: Any, **named: Any) -> Any:
         """Render; a name that a template uses and the run does not have is an error that says what to use instead."""
@@ -196,8 +202,9 @@ class PartnerCenterLicensesSensor(BaseSensorOperator):
 
         :raises ConfigurationError: one cannot; nothing was sent.
         """
-        from airflow_partnercenter.api.query import build_query
+        from airflow_partnercenter.api.query import build_query, listed_once
 
+        self.customer_id = listed_once(self.customer_id)
         build_query(self.resource, customer_id=self.customer_id, filter_expression=self.filter_expression)
         ConsecutiveFailures(self.max_consecutive_failures)
         return read_newer_than(self.newer_than)
@@ -218,14 +225,10 @@ class PartnerCenterLicensesSensor(BaseSensorOperator):
 
     def _trigger(self) -> PartnerCenterLicensesTrigger:
         newer_than = self._check_arguments()
-        customer_id = self.customer_id
-        if customer_id is not None and not isinstance(customer_id, str):
-            # A mapped task hands over a lazy sequence of Airflow's own.
-            customer_id = list(customer_id)
         return PartnerCenterLicensesTrigger(
             resource=self.resource,
             newer_than=newer_than.isoformat(),
-            customer_id=customer_id,
+            customer_id=self.customer_id,
             filter_expression=self.filter_expression,
             partner_center_conn_id=self.partner_center_conn_id,
             poll_interval=self.poke_interval,
@@ -258,8 +261,19 @@ class PartnerCenterLicensesSensor(BaseSensorOperator):
         if self.mode == "reschedule" and (store := context.get("task_state_store")) is not None:
             store.set(_STATE_KEY, failures.count)
 
-    def _get_next_poke_interval(self, *arguments: Any, **named: Any) -> float:
-        """Return the seconds to the next look; never sooner than Microsoft would like, or Partner Center asked for."""
+    def _get_next_poke_interval(
+        self, started_at: Any, run_duration: Callable[[], float], *arguments: Any, **named: Any
+    ) -> float:
+        """Return the seconds to the next look; never sooner than Microsoft would like, or Partner Center asked for.
+
+        :raises AirflowSensorTimeout: that is later than the sensor's timeout; a skip if ``soft_fail`` is set.
+        """
+        if self._asked_seconds > (left := self.timeout - run_duration()):
+            told = (
+                f"Partner Center asked to send nothing for {self._asked_seconds:.0f} s, "
+                f"and the sensor's timeout is over in {max(left, 0.0):.0f} s."
+            )
+            raise AirflowSkipException(told) if self.soft_fail else AirflowSensorTimeout(told)
         # Airflow's exponential back-off begins with half of the interval.
         least = max(min(float(self.poke_interval), MINIMUM_INTERVAL_SECONDS), self._asked_seconds)
-        return max(float(super()._get_next_poke_interval(*arguments, **named)), least)
+        return max(float(super()._get_next_poke_interval(started_at, run_duration, *arguments, **named)), least)

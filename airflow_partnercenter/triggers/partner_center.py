@@ -30,6 +30,9 @@ __all__ = ["PartnerCenterLicensesEventTrigger", "PartnerCenterLicensesTrigger"]
 
 logger = logging.getLogger(__name__)
 
+#: Less than what the sensor leaves the trigger before Airflow itself ends the wait.
+_SECONDS_FOR_THE_FIRST_LOOK = 30.0
+
 
 class PartnerCenterLicensesTrigger(WatchingTrigger):
     """Fire once when all licence data of a resource has been processed for a time or later.
@@ -38,7 +41,8 @@ class PartnerCenterLicensesTrigger(WatchingTrigger):
     restart of the triggerer: the trigger starts again from its arguments, which hold neither data nor secrets.
 
     The event is ``{"status": "success", "processed_dates": [...]}``, ``{"status": "timeout", "message": ...}``, or
-    ``{"status": "error", "error": class, "message": ..., "retry_after_seconds": ..., "correlation_id": ...}``.
+    ``{"status": "error", "error": class, "message": ..., "retry_after_seconds": ..., "request_id": ...,
+    "correlation_id": ...}``.
 
     :param resource: one of the six resource names.
     :param newer_than: ISO 8601 day or time, UTC if it has no offset.
@@ -91,14 +95,15 @@ class PartnerCenterLicensesTrigger(WatchingTrigger):
         newer_than, deadline = read_newer_than(self.newer_than), self._read_deadline()
         seen = ""
         try:
-            async with asyncio.timeout(None) as limit, aclosing(self._watch(every_group=False)) as looks:
+            # Whatever the deadline, there is one look, unless Partner Center has asked a poll that is shared to wait.
+            first = _on_the_loops_clock(deadline, _SECONDS_FOR_THE_FIRST_LOOK)
+            async with asyncio.timeout_at(first) as limit, aclosing(self._watch(every_group=False)) as looks:
                 async for look in looks:
                     if are_fresh(look.dates, newer_than):
                         return {"status": "success", "processed_dates": look.as_json}
                     if not look.error and (now := describe(look.dates, newer_than)) != seen:
                         seen = now
                         logger.info("%s: %s", self.resource, seen)
-                    # Only now: whatever the deadline, there is one look.
                     limit.reschedule(_on_the_loops_clock(deadline))
         except TimeoutError:
             state = seen or "no look has worked"
@@ -114,11 +119,11 @@ class PartnerCenterLicensesTrigger(WatchingTrigger):
             ) from None
 
 
-def _on_the_loops_clock(deadline: datetime | None) -> float | None:
+def _on_the_loops_clock(deadline: datetime | None, seconds_more: float = 0.0) -> float | None:
     if deadline is None:
         return None
     left = (deadline - datetime.now(UTC)).total_seconds()
-    return asyncio.get_running_loop().time() + max(left, 0.0)
+    return asyncio.get_running_loop().time() + max(left, 0.0) + seconds_more
 
 
 def __getattr__(name: str) -> Any:

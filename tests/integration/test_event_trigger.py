@@ -165,7 +165,7 @@ def test_long_wait_between_two_looks_is_not_taken_for_a_hang(emulator):
 
     async def scene():
         async with _triggerer(_trigger(store, poll_interval=3), ack_timeout=1) as told:
-            await comes_true(lambda: len(emulator.api_requests) == 1)
+            await comes_true(lambda: len(emulator.api_requests) >= 1)
             emulator.today = date(2026, 11, 21)
             await comes_true(lambda: len(told) == 2)
             await comes_true(lambda: "2026-11-20" in str(store.values))

@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import json
 import os
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -32,6 +31,7 @@ from airflow_partnercenter.operators.partner_center import (
 )
 from airflow_partnercenter.operators.xcom_size import fitting
 from tests.support.documented import CUSTOMER_ID, ROWS, query_of
+from tests.support.lazy_sequence import LazySequence
 from tests.unit.test_storage import _read_back as read_back
 
 SUFFIXES = ["parquet", "csv", "csv.gz", "json", "json.gz", "jsonl", "jsonl.gz"]
@@ -463,29 +463,11 @@ def test_wrong_choice_is_one_sentence(entra, connect, tmp_path, argument, choice
     assert os.listdir(tmp_path) == []
 
 
-class _Lazy(Sequence):
-    """A sequence that asks for its items each time, as Airflow's of another task's result does."""
-
-    def __init__(self, items):
-        self._items = items
-        self.times_asked = 0
-
-    def __len__(self):
-        return len(self._items)
-
-    def __getitem__(self, index):
-        raise AssertionError("one by one")
-
-    def __iter__(self):
-        self.times_asked += 1
-        return iter(self._items)
-
-
 @pytest.mark.parametrize("kind", ["list", "store"])
 def test_customers_of_another_task_are_asked_for_once(entra, connect, tmp_path, kind):
     """Each item may be a request to Airflow's server."""
     connect(entra)
-    customers = _Lazy([customer.id for customer in entra.partner.customers])
+    customers = LazySequence([customer.id for customer in entra.partner.customers])
     query = {"resource": "customer_licenses_deployment", "customer_id": customers}
     assert _list(**query) if kind == "list" else _store(f"file://{tmp_path}/a.csv", **query)
     assert customers.times_asked == 1

@@ -20,6 +20,8 @@ from airflow_partnercenter.sensors.partner_center import PartnerCenterLicensesSe
 from tests.conftest import TODAY
 from tests.support.airflow_runs import run_task
 from tests.support.documented import query_of
+from tests.support.lazy_sequence import LazySequence
+from tests.support.patience import at_once
 
 MODES = {"poke": {"mode": "poke"}, "reschedule": {"mode": "reschedule"}, "deferrable": {"deferrable": True}}
 PARTNER = "/v1/analytics/licenses/deployment"
@@ -214,6 +216,16 @@ def test_never_sooner_than_partner_center_asked(wait, emulator):
     assert times[1] - times[0] >= 3
 
 
+@pytest.mark.parametrize("wait", ["poke", RESCHEDULED], indirect=True)
+@pytest.mark.parametrize(("soft_fail", "state"), [(False, "failed"), (True, "skipped")])
+def test_wait_that_outlasts_the_timeout_is_not_waited_for(wait, emulator, soft_fail, state):
+    """Partner Center asks for an hour, the sensor has a minute: its worker is free at once."""
+    emulator.answer_next(Answer(429, {"statusCode": 429}, headers={"Retry-After": "3600"}), PARTNER, times=9)
+    with at_once():
+        assert wait(timeout=60, soft_fail=soft_fail).state == state
+    assert len(emulator.api_requests) == 1
+
+
 def test_no_data_is_not_fresh(wait, emulator):
     """An empty answer, as the older resources have been seen to give, never succeeds."""
     emulator.answer_next(Answer(200, {"totalCount": 0, "items": []}), PARTNER, times=99)
@@ -329,6 +341,18 @@ def test_deferring_asks_nothing_on_the_worker(connect, emulator):
     assert emulator.requests == []
 
 
+def test_customers_of_another_task_are_asked_for_once(connect, emulator):
+    """Each item may be a request to Airflow's server, and there may be many looks."""
+    connect(emulator)
+    customers = LazySequence([customer.id for customer in emulator.partner.customers][:3])
+    sensor = PartnerCenterLicensesSensor(
+        task_id="t", resource="customer_licenses_usage", customer_id=customers, newer_than=LATER, poke_interval=0.1
+    )
+    for _ in range(2):
+        assert not sensor.poke({}).is_done
+    assert customers.times_asked == 1
+
+
 def test_airflows_own_timeout_leaves_the_trigger_time_to_say_why(connect, emulator):
     """Both at one instant, the scheduler might come first, and what the trigger saw would be lost."""
     from airflow.providers.common.compat.sdk import TaskDeferred
@@ -342,10 +366,19 @@ def test_airflows_own_timeout_leaves_the_trigger_time_to_say_why(connect, emulat
     assert deferred.value.timeout == timedelta(seconds=660)
 
 
-@pytest.mark.parametrize("reason", ["Trigger timeout", "Trigger/execution timeout"])
-def test_wait_that_airflow_ended_is_a_timeout_like_any_other(reason):
+@pytest.mark.parametrize(
+    ("reason", "arguments"),
+    [
+        ("Trigger timeout", {}),
+        ("Trigger/execution timeout", {}),
+        # Airflow 3 never says so of an execution_timeout.
+        ("Trigger timeout", {"execution_timeout": timedelta(hours=1)}),
+    ],
+    ids=["3", "2.11", "3 with execution_timeout"],
+)
+def test_wait_that_airflow_ended_is_a_timeout_like_any_other(reason, arguments):
     """Without a triggerer the scheduler ends it: no retry, and skipped where that was asked for."""
-    wait = {"task_id": "t", "resource": "licenses_usage", "newer_than": FRESH, "deferrable": True}
+    wait = {"task_id": "t", "resource": "licenses_usage", "newer_than": FRESH, "deferrable": True, **arguments}
     with pytest.raises(AirflowSensorTimeout, match="no triggerer reported why"):
         PartnerCenterLicensesSensor(**wait).resume_execution("__fail__", {"error": reason}, {})
     with pytest.raises(AirflowSkipException):

@@ -296,6 +296,15 @@ def test_refusal_of_an_access_token_says_what_partner_center_said(emulator, conn
     assert caught.value.request_id == emulator.api_requests[0].headers["ms-requestid"]
 
 
+def test_app_only_access_token_is_told_to_be_one(emulator, connect):
+    """Another token of the same kind would not help: the resources want App+User."""
+    connect(emulator, credential="access_token")
+    body = {"code": "", "description": "This resource can't be accessed by application credentials"}
+    emulator.answer_next(Answer(401, body), "/analytics/")
+    with pytest.raises(AccessTokenRefusedError, match=r"whoever supplies access_token.*App\+User credentials only"):
+        _Hook().list_licenses(RESOURCE)
+
+
 @pytest.mark.parametrize("token", ["opaque-token", "a.b.c", "e30.e30.e30"])
 def test_access_token_that_cannot_be_read_is_refused_in_the_same_way(entra, connect, token):
     """A token need not be readable to us."""

@@ -108,7 +108,7 @@ def test_many_triggers_share_one_request_an_interval(emulator):
 
     async def scene():
         async with _running(*[_trigger(newer_than=LATER, poll_interval=0.5) for _ in range(100)]) as tasks:
-            await comes_true(lambda: len(emulator.api_requests) == 3)
+            await comes_true(lambda: len(emulator.api_requests) >= 3)
             assert not any(task.done() for task in tasks)
             emulator.today = date(2026, 11, 21)
             return await asyncio.gather(*tasks)
@@ -125,7 +125,7 @@ def test_waiting_for_the_large_resource_is_one_request_an_interval_too(emulator)
 
     async def scene():
         async with _running(*[_trigger(resource="licenses_deployment", newer_than=LATER) for _ in range(10)]):
-            await comes_true(lambda: len(emulator.api_requests) == 6)
+            await comes_true(lambda: len(emulator.api_requests) >= 6)
 
     asyncio.run(scene())
     assert [request.query.get("top") for request in emulator.api_requests][:3] == ["10000", "1", "1"]
@@ -143,7 +143,7 @@ def test_shortest_interval_wins_and_who_joins_gets_a_recent_answer(emulator):
             assert (await asyncio.wait_for(_fire(_trigger(poll_interval=50)), AT_ONCE))["status"] == "success"
             assert len(emulator.api_requests) == 1
             async with _running(_trigger(newer_than=LATER, poll_interval=0.3)):
-                await comes_true(lambda: len(emulator.api_requests) == 3)
+                await comes_true(lambda: len(emulator.api_requests) >= 3)
                 emulator.today = date(2026, 11, 21)
                 assert (await patient)["status"] == "success"
 
@@ -155,7 +155,7 @@ def test_one_that_leaves_takes_nobody_along(emulator):
 
     async def scene():
         async with _running(_trigger(newer_than=LATER), _trigger(newer_than=LATER)) as [leaving, staying]:
-            await comes_true(lambda: len(emulator.api_requests) == 2)
+            await comes_true(lambda: len(emulator.api_requests) >= 2)
             leaving.cancel()
             with suppress(asyncio.CancelledError):
                 await leaving
@@ -170,7 +170,7 @@ def test_last_one_that_leaves_ends_the_poll_and_who_returns_does_not_ask_too_soo
 
     async def scene():
         async with _running(_trigger(newer_than=LATER, poll_interval=1)):
-            await comes_true(lambda: len(emulator.api_requests) == 2)
+            await comes_true(lambda: len(emulator.api_requests) >= 2)
         before = len(emulator.api_requests)
         await asyncio.sleep(2)
         assert len(emulator.api_requests) == before
@@ -188,7 +188,7 @@ def test_leaving_ends_a_wait_for_partner_center(emulator, monkeypatch):
 
     async def scene():
         async with _running(_trigger()):
-            await comes_true(lambda: len(emulator.api_requests) == 1)
+            await comes_true(lambda: len(emulator.api_requests) >= 1)
             await asyncio.sleep(0.2)
 
     asyncio.run(scene())
@@ -277,7 +277,7 @@ def test_what_partner_center_asked_for_holds_for_all(emulator):
 
     async def scene():
         async with _running(_trigger(poll_interval=0.1)) as [waiting]:
-            await comes_true(lambda: len(times) == 1)
+            await comes_true(lambda: len(times) >= 1)
             await asyncio.sleep(0.3)
             assert (await _fire(_trigger(poll_interval=0.1)))["status"] == "success"
             assert (await waiting)["status"] == "success"
@@ -459,11 +459,11 @@ def test_new_access_token_at_each_read_is_no_new_connection(emulator, mint):
     async def scene():
         triggers = [_trigger(newer_than=LATER, partner_center_conn_id="minting") for _ in range(5)]
         async with _running(*triggers) as tasks:
-            await comes_true(lambda: len(emulator.api_requests) == 4)
+            await comes_true(lambda: len(emulator.api_requests) >= 4)
             assert len(mint.reads) <= len(emulator.api_requests) + 2
             assert len(_tokens(emulator)) == 1
             emulator.expire_access_tokens()
-            await comes_true(lambda: len(_tokens(emulator)) == 2)
+            await comes_true(lambda: len(_tokens(emulator)) >= 2)
             emulator.today = date(2026, 11, 21)
             return await asyncio.gather(*tasks)
 
@@ -478,7 +478,7 @@ def test_access_token_that_is_refused_and_not_renewed_is_an_error(emulator, conn
 
     async def scene():
         async with _running(_trigger(newer_than=LATER)) as [waiting]:
-            await comes_true(lambda: len(emulator.api_requests) == 2)
+            await comes_true(lambda: len(emulator.api_requests) >= 2)
             emulator.expire_access_tokens()
             return await waiting
 
@@ -551,6 +551,25 @@ def test_deadline_ends_it_while_every_look_fails(emulator):
     event = asyncio.run(_fire(_trigger(deadline=deadline.isoformat(), max_consecutive_failures=None)))
     assert event["status"] == "timeout"
     assert "no look has worked" in event["message"]
+
+
+def test_deadline_ends_it_while_the_others_of_its_poll_are_asked_to_wait(emulator, monkeypatch):
+    """Who joins a poll that may not look has no first look; it is told before Airflow ends it without a word."""
+    monkeypatch.setattr(f"{PartnerCenterLicensesTrigger.__module__}._SECONDS_FOR_THE_FIRST_LOOK", 0.5)
+    emulator.answer_next(Answer(429, {"statusCode": 429}, headers={"Retry-After": "3600"}), PARTNER, times=9)
+    deadline = datetime.now(UTC).isoformat()
+
+    async def scene():
+        async with _running(_trigger()):
+            await comes_true(lambda: len(emulator.api_requests) >= 1)
+            await asyncio.sleep(0.2)
+            return await _fire(_trigger(deadline=deadline))
+
+    with at_once():
+        event = asyncio.run(scene())
+    assert event["status"] == "timeout"
+    assert "no look has worked" in event["message"]
+    assert len(emulator.api_requests) == 1
 
 
 def test_no_secret_is_in_arguments_events_or_logs(emulator, logs):

@@ -40,10 +40,12 @@ class Gate:
 
     def __init__(self) -> None:
         self._not_before = 0.0
+        self._lock = threading.Lock()
 
     def hold(self, seconds: float) -> None:
         """Let nobody through for this long."""
-        self._not_before = max(self._not_before, time.monotonic() + seconds)
+        with self._lock:
+            self._not_before = max(self._not_before, time.monotonic() + seconds)
 
     def seconds(self) -> float:
         """Return how long it stays closed; 0 if it is open."""
@@ -172,12 +174,21 @@ class Call:
     def __init__(self, name: str, gate: Gate, max_parallel_requests: int = 1) -> None:
         self.correlation_id = str(uuid.uuid4())
         self._gate = gate
+        self._is_given_up = False
         self.pace = Pace(max_parallel_requests, gate)
         self.progress = Progress(name, self.correlation_id, lambda: self.pace.in_flight)
 
     def go_on_sequentially(self) -> None:
         """Send one request at a time from now on; those of before, given up by then, no longer count."""
         self.pace = Pace(1, self._gate)
+        if self._is_given_up:
+            self.pace.give_up()
+
+    def give_up(self) -> None:
+        """End the call for all its threads, whatever they would go on with."""
+        # In this order: who goes on at the same time sees it, or is seen.
+        self._is_given_up = True
+        self.pace.give_up()
 
     def new_request(self) -> RequestIds:
         """Return ids for one more request."""

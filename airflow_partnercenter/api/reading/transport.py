@@ -17,7 +17,7 @@ from requests.structures import CaseInsensitiveDict
 from airflow_partnercenter import __version__
 from airflow_partnercenter.api.entra.auth import TokenProvider
 from airflow_partnercenter.api.pages.envelope import Body
-from airflow_partnercenter.api.reading.call import Call, Gate, RequestIds
+from airflow_partnercenter.api.reading.call import Call, Gate, Pace, RequestIds
 from airflow_partnercenter.api.wire.faults import Answer, error_for, heals_with_new_token, id_of, refused_for_good
 from airflow_partnercenter.api.wire.network import Network, PreparedGet, prepared_get, transport_error
 from airflow_partnercenter.api.wire.redaction import Redactor
@@ -100,14 +100,22 @@ class Transport:
         def left() -> float:
             return self._retry.total_seconds - clock.seconds()
 
+        has_left = False
+
+        def send(token: str) -> Answer:
+            nonlocal has_left
+            # While a token was fetched, another request may have been told to wait.
+            pace.wait_for_gate(left())
+            # Again only in what is left of the total, or in the second that any answer needs.
+            bounded = request.within(max(1.0, left())) if has_left else request
+            has_left = True
+            return self._send(bounded, call, ids, token)
+
         def attempt() -> T:
-            is_first = not clock.seconds()
             with pace.request(left()):
                 clock.start()
                 try:
-                    # Of what is left of the total, at least the second that any answer needs.
-                    bounded = request if is_first else request.within(max(1.0, left()))
-                    answer = self._attempt(bounded, call, ids, left)
+                    answer = self._attempt(send, pace, ids)
                 except ApiError as error:
                     # Before the place is free, as whoever waits for it must not send now.
                     pace.hold(error.retry_after_seconds or 0.0)
@@ -125,14 +133,12 @@ class Transport:
         """Get an access token now, in this thread."""
         self._tokens.access_token()
 
-    def _attempt(self, request: PreparedGet, call: Call, ids: RequestIds, left: Callable[[], float]) -> Answer:
+    def _attempt(self, send: Callable[[str], Answer], pace: Pace, ids: RequestIds) -> Answer:
         """Return a 200, with one new access token on the way if that may help."""
         token = self._tokens.access_token()
-        # Meanwhile another request may have been told to wait.
-        call.pace.wait_for_gate(left())
-        answer = self._send(request, call, ids, token)
+        answer = send(token)
         if heals_with_new_token(answer):
-            call.pace.check()
+            pace.check()
             logger.info(
                 "Partner Center refused the access token; asking for a new one once [MS-CorrelationId %s]",
                 ids.correlation_id,
@@ -140,9 +146,8 @@ class Transport:
             try:
                 token = self._tokens.access_token(refused=token)
             except AccessTokenRefusedError as error:
-                raise refused_for_good(answer, error) from None
-            call.pace.wait_for_gate(left())
-            answer = self._send(request, call, ids, token)
+                raise refused_for_good(answer, error, app_only=self._tokens.app_only) from None
+            answer = send(token)
         if answer.status != _OK:
             raise error_for(answer, correlation_id=ids.correlation_id, app_only=self._tokens.app_only)
         return answer
@@ -160,10 +165,10 @@ class Transport:
             body = self._network.read(response)
         ids.answered()
         call.progress.body_read(len(body))
-        status, headers = response.status_code, response.headers
+        status = response.status_code
+        headers = CaseInsensitiveDict((name, self._redactor(value)) for name, value in response.headers.items())
         if status != _OK:
             body = bytearray(self._redactor(body.decode("utf-8", "replace")).encode())
-            headers = CaseInsensitiveDict((name, self._redactor(value)) for name, value in headers.items())
         logger.log(
             logging.DEBUG if status == _OK else logging.INFO,
             "%s: %d, %d bytes [MS-RequestId %s, MS-CorrelationId %s, MS-CV %s, Date %s]",

@@ -153,10 +153,8 @@ def error_for(answer: Answer, *, correlation_id: str, app_only: bool) -> ApiErro
             f"Partner Center answered {answer.status} to {answer.method_path}; only 200 is documented."
         )
     fault = _fault_of(answer)
-    said = fault.description
-    in_full = f"{said} {answer.reason}".lower()
-    refused_application = "application credentials" in in_full or "application-only" in in_full
-    hint = _hint(answer, fault, app_only=app_only, refused_application=refused_application)
+    said, refused_application = fault.description, _refuses_application(answer, fault)
+    hint = _hint(answer, fault, app_only=app_only) or _STATUS_HINTS.get(answer.status, "")
     return _error_class(answer.status, fault, refused_application=refused_application)(
         _message(answer, fault, hint),
         status_code=answer.status,
@@ -168,14 +166,13 @@ def error_for(answer: Answer, *, correlation_id: str, app_only: bool) -> ApiErro
     )
 
 
-def refused_for_good(answer: Answer, error: AccessTokenRefusedError) -> AccessTokenRefusedError:
+def refused_for_good(answer: Answer, error: AccessTokenRefusedError, *, app_only: bool) -> AccessTokenRefusedError:
     """Return the error of a token that nothing here can renew, with what Partner Center said of it."""
     fault = _fault_of(answer)
-    detail = _detail(fault)
-    hint = _HINTS.get((answer.status, fault.code), "")
+    detail, hint = _detail(fault), _hint(answer, fault, app_only=app_only)
     told = f" It said {answer.status}{f' ({detail})' if detail else ''}{'; ' + hint if hint else ''}."
     return AccessTokenRefusedError(
-        f"{error}{told if detail else ''}",
+        f"{error}{told if detail or hint else ''}",
         status_code=answer.status,
         code=fault.code or None,
         description=fault.description or None,
@@ -245,13 +242,18 @@ def _error_class(status: int, fault: Fault, *, refused_application: bool) -> typ
     return ApiError
 
 
-def _hint(answer: Answer, fault: Fault, *, app_only: bool, refused_application: bool) -> str:
-    if refused_application or (app_only and answer.status in (401, 403)):
+def _refuses_application(answer: Answer, fault: Fault) -> bool:
+    said = f"{fault.description} {answer.reason}".lower()
+    return "application credentials" in said or "application-only" in said
+
+
+def _hint(answer: Answer, fault: Fault, *, app_only: bool) -> str:
+    """Return what to do about an answer, empty if it does not say more than its status."""
+    if _refuses_application(answer, fault) or (app_only and answer.status in (401, 403)):
         return _NO_APP_ONLY
     if 300 <= answer.status < 400:
         return "redirects are not followed, as they would take the access token elsewhere: check `host`"
-    known = _HINTS.get((answer.status, fault.code))
-    return known or (_SIGN_IN_AGAIN if fault.wants_mfa else _STATUS_HINTS.get(answer.status, ""))
+    return _HINTS.get((answer.status, fault.code)) or (_SIGN_IN_AGAIN if fault.wants_mfa else "")
 
 
 def _detail(fault: Fault) -> str:

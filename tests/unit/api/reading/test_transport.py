@@ -223,6 +223,25 @@ def test_retries_end_at_the_total_deadline(origin, origin_client):
     assert len(origin.requests) == 2
 
 
+def test_request_with_a_new_token_has_what_is_left_of_the_total(origin, origin_client):
+    """The first answer comes late, and is a 401: after it, nothing may take longer than retry_total_seconds leave."""
+    origin.answer(Reply(401, {"code": "400"}, delay_seconds=2), Reply(delay_seconds=60))
+    with at_once(), pytest.raises(TransportError):
+        origin_client(request_timeout_seconds=40, retry=RetryPolicy(attempts=2, total_seconds=4)).list_licenses(
+            RESOURCE
+        )
+    assert len(origin.requests) >= 2
+
+
+def test_header_that_repeats_the_token_shows_no_part_of_it(origin, origin_client, logs):
+    """Shortened for the log, it is nothing that Airflow's masker knows."""
+    origin.answer(lambda request: Reply(body=GOOD.body, headers={"MS-CV": request.headers["authorization"]}))
+    origin_client().list_licenses(RESOURCE)
+    token = origin.requests[0].headers["authorization"].removeprefix("Bearer ")
+    assert "MS-CV" in logs.text
+    assert token[:20] not in logs.text
+
+
 def test_support_is_told_what_it_asks_for(origin, origin_client, logs):
     """Both ids in error and message; the log of a failure has MS-CV and Date too, and what answers gave instead."""
     origin.answer(_fault(503, MS_CV="cv.1"), _fault(403, "2032", "Access denied"))
