@@ -130,6 +130,7 @@ def test_metadata_says_what_an_index_shows(metadata: Message) -> None:
         "Programming Language :: Python :: 3.13",
         "Typing :: Typed",
     } <= set(metadata.get_all("Classifier", []))
+    assert any("learn.microsoft.com" in url for url in metadata.get_all("Project-URL", []))
     assert set(metadata.get_all("Provides-Extra", [])) == {"azure", "emulator", "gcs", "openlineage", "reports", "s3"}
 
 
