@@ -61,7 +61,7 @@ class Ran:
         """Those in XCom, or in the file."""
         if isinstance(self.returned, dict):
             return [json.loads(line) for line in self.file.read_text().splitlines()]
-        return list(self.returned)
+        return list(self.returned or ())
 
     def asked(self, parameter: str) -> set[str | None]:
         """Return the values of a parameter of its requests."""
