@@ -241,6 +241,7 @@ def test_each_mapped_value_has_its_effect(
     mapped = table(refused, other, lake)
     assert set(_arguments(operator)) == mapped.keys() | elsewhere
     assert [name for name, case in mapped.items() if case.outcomes[0] == case.outcomes[1]] == []
+    monkeypatch.setattr(TellingSensor, "deferred", set())
     monkeypatch.setattr(PartnerCenterHook, "retry", RetryPolicy(attempts=1, total_seconds=1))
     # No sign-in each, to be over sooner.
     connect(emulator, credential="access_token")
