@@ -31,7 +31,7 @@ starlette.staticfiles tenacity trustme uvicorn wtforms.validators
 #: Modules for which the Airflows before this one lack something; only who asks for it there imports them.
 NEEDED = {
     "airflow_partnercenter.retry_policies.partner_center": (3, 3),
-    "airflow_partnercenter.triggers.confirmed": (3, 0),
+    "airflow_partnercenter.triggers.confirmed": (3, 3),
     "airflow_partnercenter.triggers.new_data": (3, 0),
 }
 CODE = """
