@@ -187,14 +187,18 @@ def test_task_survives_the_database(kind: type[Any]) -> None:
 @KINDS
 def test_mapped_task_survives_the_database(kind: type[Any]) -> None:
     """What is the same for all, and what is mapped."""
-    arguments = dict(TASKS[kind])
-    arguments.pop("resource")
+    arguments = {name: value for name, value in TASKS[kind].items() if name != "resource"}
+    mapped = {"resource": ["licenses_usage", "licenses_deployment"]}
     with new_dag("stored_mapped") as dag:
-        kind.partial(task_id="t", **arguments).expand(resource=["licenses_usage", "licenses_deployment"])
+        kind.partial(task_id="t", **arguments).expand(**mapped)
     stored = round_trip(dag).get_task("t")
     assert type(stored).__name__.endswith("MappedOperator")
     assert stored.task_type == kind.__name__
     assert tuple(stored.template_fields) == tuple(kind.template_fields)
+    # Airflow stores days as text, and leaves out what is None.
+    same = {name: stored.partial_kwargs.get(name) for name in arguments}
+    assert same == json.loads(json.dumps(arguments, default=str))
+    assert stored.expand_input.value == mapped
 
 
 def test_deferrable_sensor_starts_on_a_worker() -> None:

@@ -43,23 +43,31 @@ def test_operators_are_setups_and_teardowns(partner: Emulator, lake: Path) -> No
         stored.as_setup() >> work(stored.output) >> told.as_teardown(setups=stored)
     run = run_dag(dag)
     assert states(run) == {"store": "success", "work": "failed", "tell": "success"}
+    assert str(run.state) == "failed"
     assert len(xcom(run, "tell")) == 2
 
 
 def test_sensor_guards_a_group_of_tasks(partner: Emulator, lake: Path) -> None:
-    """Groups within the ``with`` block of a setup; names have the group's before them."""
+    """Within the ``with`` block of a setup: all of it comes after the setup and before the teardown."""
+    total = "partner_licenses_deployment"
     with new_dag("groups") as dag:
-        wait = PartnerCenterLicensesSensor(task_id="wait", resource=RESOURCE, newer_than="2026-11-10", deferrable=True)
-        with _task_group("snapshots") as snapshots:
-            for name in ("licenses_deployment", "licenses_usage"):
-                PartnerCenterLicensesToObjectStorageOperator(
-                    task_id=name, resource=name, destination=f"{lake.as_uri()}/{name}.parquet"
-                )
-        wait >> snapshots
+        before = PartnerCenterListLicensesOperator(task_id="before", resource=total).as_setup()
+        after = PartnerCenterListLicensesOperator(task_id="after", resource=total).as_teardown(setups=before)
+        with before:
+            wait = PartnerCenterLicensesSensor(
+                task_id="wait", resource=RESOURCE, newer_than="2026-11-10", deferrable=True
+            )
+            with _task_group("snapshots") as snapshots:
+                for name in ("licenses_deployment", "licenses_usage"):
+                    PartnerCenterLicensesToObjectStorageOperator(
+                        task_id=name, resource=name, destination=f"{lake.as_uri()}/{name}.parquet"
+                    )
+            wait >> snapshots
     run = run_dag(dag)
-    assert states(run) == dict.fromkeys(
-        ["wait", "snapshots.licenses_deployment", "snapshots.licenses_usage"], "success"
-    )
+    guarded = ["snapshots.licenses_deployment", "snapshots.licenses_usage"]
+    assert states(run) == dict.fromkeys(["before", "wait", *guarded, "after"], "success")
+    assert wait.upstream_task_ids == {"before"}
+    assert {"before", *guarded} <= after.upstream_task_ids
     assert sorted(path.name for path in lake.iterdir()) == ["licenses_deployment.parquet", "licenses_usage.parquet"]
 
 
@@ -162,8 +170,32 @@ def test_limits_and_pools_are_airflows(partner: Emulator, lake: Path) -> None:
     assert names == {f"{lake.as_uri()}/{name}.csv" for name in "abc"}
 
 
-def test_task_is_built_and_run_within_a_taskflow_function(partner: Emulator) -> None:
-    """The hook is what such a function uses; its rows and frame go on as any other value."""
+def test_task_is_built_and_run_within_a_taskflow_function(partner: Emulator, lake: Path) -> None:
+    """Operators and sensor in the middle of a function, with the context of its task: what they return is at hand."""
+    with new_dag("nests") as dag:
+
+        @task
+        def snapshot(**context: Any) -> dict[str, Any]:
+            wait = PartnerCenterLicensesSensor(task_id="wait", resource=RESOURCE, newer_than="2026-11-10")
+            listed = PartnerCenterListLicensesOperator(task_id="list", resource=RESOURCE)
+            stored = PartnerCenterLicensesToObjectStorageOperator(
+                task_id="store", resource=RESOURCE, destination=f"{lake.as_uri()}/a.jsonl"
+            )
+            services = [date["service_code"] for date in wait.execute(context)]
+            return {"services": services, "listed": len(listed.execute(context)), "stored": stored.execute(context)}
+
+        snapshot()
+    run = run_dag(dag)
+    assert states(run) == {"snapshot": "success"}
+    row_count = len(partner.partner.rows("deployment"))
+    told = xcom(run, "snapshot")
+    assert told["services"] == ["crm", "o365"]
+    assert told["listed"] == told["stored"]["row_count"] == row_count
+    assert len((lake / "a.jsonl").read_text().splitlines()) == row_count
+
+
+def test_hook_and_mapped_task_mix_with_taskflow_functions(partner: Emulator) -> None:
+    """A function's frame becomes what a task is mapped over, and its rows what another function gets."""
     with new_dag("mixes") as dag:
 
         @task
