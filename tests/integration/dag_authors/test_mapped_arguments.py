@@ -175,7 +175,7 @@ def _waiting(refused: str, other: str, _: Path) -> dict[str, Mapped]:
         "customer_id": Mapped((refused, other), ("failed", "success"), same=OF_CUSTOMERS),
         "partner_center_conn_id": CONNECTION,
         # Their first looks fail: one, and two.
-        "poke_interval": Mapped((0.1, 2.0), (False, True), lambda ran: ran.arrivals[1] - ran.arrivals[0] >= 2),
+        "poke_interval": Mapped((0.1, 5.0), (False, True), lambda ran: ran.arrivals[1] - ran.arrivals[0] >= 5),
         "max_consecutive_failures": Mapped((2, 3), ("failed", "success")),
         "deferrable": Mapped(
             (True, False), (("success", True), ("success", False)), lambda ran: (ran.state, ran.was_deferred)
