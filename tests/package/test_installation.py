@@ -118,7 +118,9 @@ def test_airflow_shows_all_of_it(deployment: Installed) -> None:
     assert any("airflow_partnercenter.triggers.partner_center" in row for row in rows("triggers"))
     assert any("max_xcom_bytes" in row for row in rows("configs"))
     if not deployment.period.airflow.startswith("2."):  # whose form is made of the widgets
-        form = json.loads(deployment.environment.run("python", script, "form", PYTHONWARNINGS="ignore").splitlines()[-1])
+        form = json.loads(
+            deployment.environment.run("python", script, "form", PYTHONWARNINGS="ignore").splitlines()[-1]
+        )
         assert form == {"fields": [field.name for field in CONNECTION_FIELDS], "login": "Application (client) ID"}
 
 
