@@ -59,7 +59,8 @@ def _write_sbom(repository: Path, wheel: Path) -> None:
     uv, python = str(Path(sys.executable).with_name("uv")), str(environment / "bin" / "python")
     pins = str(repository / "requirements" / "demo.txt")
     ours = repository / "build" / "sbom.txt"  # the wheel by its hash, so that all else has to have one among the pins
-    ours.write_text(f"{wheel.name.split("-")[0]} @ {wheel.as_uri()} --hash=sha256:{_sha256(wheel)}\n", encoding="utf-8")
+    name = wheel.name.split("-")[0]
+    ours.write_text(f"{name} @ {wheel.as_uri()} --hash=sha256:{_sha256(wheel)}\n", encoding="utf-8")
     variables = os.environ | {"UV_NO_CONFIG": "1"}
     _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(environment)], env=variables)
     install = [uv, "pip", "install", "--quiet", "--python", python, "--require-hashes"]
