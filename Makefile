@@ -103,8 +103,8 @@ PYTHON_3_11 ?= $(shell for python in python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
 FUZZ_SECONDS ?= 60
 
-fuzz: build/fuzz/env/installed ## Fuzz what reads answers and connections, FUZZ_SECONDS (60) each; a finding fails
-	build/fuzz/env/bin/python -m fuzz --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+fuzz: build/fuzz/env/installed ## Fuzz what reads answers and connections, FUZZ_SECONDS (60) each; RECORD=1 writes the page's figures
+	build/fuzz/env/bin/python -m fuzz --seconds $(FUZZ_SECONDS) $(if $(RECORD),--record) $(FUZZ_TARGETS)
 
 pictures: .venv/dev.installed ## Take the pictures of docs/images anew, from the real UI in Chromium (about two minutes)
 	UI_PICTURES="$(CURDIR)/docs/images" REQUIRE_CHROMIUM=1 $(BIN)/pytest tests/system/test_ui.py -k "person or menu"

@@ -1,31 +1,16 @@
-"""``python -m fuzz [--seconds N] [TARGET ...]``: fuzz the readers one after the other; exit status 1 if one broke."""
+"""``python -m fuzz [--seconds N] [--record] [TARGET ...]``: fuzz the readers one after the other; exit status 1 if one broke."""
 
 import argparse
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
+from fuzz.figures import code_to_record, record
+from fuzz.outcome import Outcome
 from fuzz.targets import TARGETS
 
 FOLDER = Path("build/fuzz")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How the run of one target ended.
-
-    :param executions: inputs fed.
-    :param edges: of the package's code that were reached, as libFuzzer counts them.
-    :param broke: whether an input broke a promise.
-    """
-
-    target: str
-    executions: int
-    edges: int
-    peak_megabytes: int
-    broke: bool
 
 
 def fuzz(target: str, seconds: int) -> Outcome:
@@ -56,7 +41,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", choices=[*TARGETS, []], metavar="TARGET", help=", ".join(TARGETS))
     parser.add_argument("--seconds", type=int, default=60, help="for each target, default 60")
+    parser.add_argument(
+        "--record", action="store_true", help="write the figures into docs/fuzzing.json and security.md"
+    )
     arguments = parser.parse_args()
+    code = code_to_record() if arguments.record else ""
     FOLDER.mkdir(parents=True, exist_ok=True)
     outcomes = []
     print(f"{'target':14} {'inputs':>10} {'edges':>6} {'peak MB':>8}")
@@ -66,6 +55,8 @@ def main() -> int:
         print(
             f"{target:14} {outcome.executions:10,} {outcome.edges:6,} {outcome.peak_megabytes:8,} {verdict}", flush=True
         )
+    if code:
+        record(outcomes, arguments.seconds, code)
     return int(any(outcome.broke for outcome in outcomes))
 
 
