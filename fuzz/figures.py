@@ -34,13 +34,13 @@ def code_to_record() -> str:
     return code
 
 
-def record(outcomes: Iterable[Outcome], seconds: int, code: str) -> None:
+def record(outcomes: Iterable[Outcome], code: str) -> None:
     """Take figures into docs/fuzzing.json, those of other targets staying as they are, and write the page's table."""
     known = {each["target"]: each for each in figures()}
     for outcome in outcomes:
         known[outcome.target] = {
             "target": outcome.target,
-            "seconds": seconds,
+            "seconds": outcome.seconds,
             "inputs": outcome.executions,
             "edges": outcome.edges,
             "peak_megabytes": outcome.peak_megabytes,
@@ -55,17 +55,19 @@ def record(outcomes: Iterable[Outcome], seconds: int, code: str) -> None:
 
 def table(found: list[dict[str, Any]]) -> str:
     """Return a sentence on all figures, and a row on each target."""
-    inputs, findings = sum(each["inputs"] for each in found), sum(each["findings"] for each in found)
-    rows = [
-        f"{inputs:,} inputs in {sum(each['seconds'] for each in found):,} s, {findings or 'no'} findings. *Code* is what",
+    inputs, seconds, findings = (sum(each[what] for each in found) for what in ("inputs", "seconds", "findings"))
+    lines = [
+        f"{inputs:,} inputs in {seconds:,} s; findings: {findings or 'none'}. *Code* is what",
         f"`git rev-parse HEAD:{_PACKAGE}` begins with.",
         "",
         "| target | what it is fed | seconds | inputs | findings | edges reached | peak memory | on | code |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for each in found:
-        rows.append(
-            f"| `{each['target']}` | {TARGETS[each['target']]} | {each['seconds']:,} | {each['inputs']:,} "
-            f"| {each['findings']} | {each['edges']:,} | {each['peak_megabytes']:,} MB | {each['on']} | {each['code'][:10]} |"
-        )
-    return "\n".join(rows) + "\n"
+    return "\n".join([*lines, *map(_row, found)]) + "\n"
+
+
+def _row(each: dict[str, Any]) -> str:
+    return (
+        f"| `{each['target']}` | {TARGETS[each['target']]} | {each['seconds']:,} | {each['inputs']:,} | {each['findings']} "
+        f"| {each['edges']:,} | {each['peak_megabytes']:,} MB | {each['on']} | {each['code'][:10]} |"
+    )
