@@ -67,7 +67,8 @@ def table(found: list[dict[str, Any]]) -> str:
 
 
 def _row(each: dict[str, Any]) -> str:
+    target, memory = each["target"], f"{each['peak_megabytes']:,} MB"
     return (
-        f"| `{each['target']}` | {TARGETS[each['target']]} | {each['seconds']:,} | {each['inputs']:,} | {each['findings']} "
-        f"| {each['edges']:,} | {each['peak_megabytes']:,} MB | {each['on']} | {each['code'][:10]} |"
+        f"| `{target}` | {TARGETS[target]} | {each['seconds']:,} | {each['inputs']:,} | {each['findings']} "
+        f"| {each['edges']:,} | {memory} | {each['on']} | {each['code'][:10]} |"
     )
