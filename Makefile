@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
-.PHONY: help ci demo ui test test-compat test-compat-quick test-system test-package lint setup format surface package \
-	release audit fuzz bench bench-quick bench-tokens bench-stores bench-waiting bench-scaling pictures requirements clean
+.PHONY: help ci ci-compat demo ui test test-compat test-compat-quick test-system test-package lint setup format surface \
+	package release audit fuzz bench bench-quick bench-tokens bench-stores bench-waiting bench-scaling pictures \
+	requirements clean
 
 # The first Python that is new enough; `make PYTHON=/path/to/python3.12 …` overrides it.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -31,7 +32,7 @@ test-system: .venv/system.installed ## Kill a worker, restart the service: a rea
 	@$(SERVERS)
 	$(BIN)/pytest -m cluster tests/system
 
-test-package: .venv/dev.installed build/release.installed ## Install beside Airflow 2.11, 3.0 and 3.3, uninstall; make a release (about three minutes)
+test-package: .venv/dev.installed build/release.installed ## Install beside each Airflow from 2.11.0 on, uninstall; make a release (about three minutes)
 	$(BIN)/pytest -m package tests/package
 
 test-compat: .venv/dev.installed build/node/azurite.installed ## Run the suite from the wheel on each Airflow; VERSIONS="2.11.2 3.3.2" chooses
@@ -62,6 +63,9 @@ format: .venv/dev.installed ## Format the code
 
 ci: ## Run what every change must pass; on Debian as root it installs what is missing
 	@.ci/run
+
+ci-compat: ## Run test-compat where nothing may be skipped; on Debian as root it installs what is missing
+	@.ci/run test-compat
 
 surface: .venv/dev.installed ## Write down what others may build on; RELEASED=VERSION keeps it as that release's
 	$(BIN)/python -m tests.support.public_surface $(if $(RELEASED),--released $(RELEASED))
@@ -99,8 +103,8 @@ PYTHON_3_11 ?= $(shell for python in python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
 FUZZ_SECONDS ?= 60
 
-fuzz: build/fuzz/env/installed ## Fuzz what reads answers and connections, FUZZ_SECONDS (60) each; a finding fails
-	build/fuzz/env/bin/python -m fuzz --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+fuzz: build/fuzz/env/installed ## Fuzz what reads answers and connections, FUZZ_SECONDS (60) each; RECORD=1 writes the page's figures
+	build/fuzz/env/bin/python -m fuzz --seconds $(FUZZ_SECONDS) $(if $(RECORD),--record) $(FUZZ_TARGETS)
 
 pictures: .venv/dev.installed ## Take the pictures of docs/images anew, from the real UI in Chromium (about two minutes)
 	UI_PICTURES="$(CURDIR)/docs/images" REQUIRE_CHROMIUM=1 $(BIN)/pytest tests/system/test_ui.py -k "person or menu"

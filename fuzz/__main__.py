@@ -1,37 +1,23 @@
-"""``python -m fuzz [--seconds N] [TARGET ...]``: fuzz the readers one after the other; exit status 1 if one broke."""
+"""``python -m fuzz [--seconds N] [--record] [TARGET ...]``: fuzz each reader in turn; exit status 1 if one broke."""
 
 import argparse
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+import time
 from pathlib import Path
 
+from fuzz.figures import code_to_record, record
+from fuzz.outcome import Outcome
 from fuzz.targets import TARGETS
 
 FOLDER = Path("build/fuzz")
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How the run of one target ended.
-
-    :param executions: inputs fed.
-    :param edges: of the package's code that were reached, as libFuzzer counts them.
-    :param broke: whether an input broke a promise.
-    """
-
-    target: str
-    executions: int
-    edges: int
-    peak_megabytes: int
-    broke: bool
-
-
 def fuzz(target: str, seconds: int) -> Outcome:
     """Fuzz one target, in a process of its own: a parser in C may take it down."""
     command = [sys.executable, "-m", "fuzz.one_target", target, str(FOLDER), str(seconds)]
-    log = FOLDER / f"{target}.log"
+    log, started = FOLDER / f"{target}.log", time.monotonic()
     with log.open("wb") as file:
         ended = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)  # noqa: S603 - our own
     text = log.read_text(errors="replace")
@@ -39,6 +25,7 @@ def fuzz(target: str, seconds: int) -> Outcome:
         print(f"{target} broke; {log} says how:\n{text[-3000:]}")
     return Outcome(
         target,
+        seconds=round(time.monotonic() - started),
         executions=_last(r"stat::number_of_executed_units:\s+(\d+)", text),
         edges=_last(r"cov: (\d+)", text),
         peak_megabytes=_last(r"stat::peak_rss_mb:\s+(\d+)", text),
@@ -56,7 +43,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", choices=[*TARGETS, []], metavar="TARGET", help=", ".join(TARGETS))
     parser.add_argument("--seconds", type=int, default=60, help="for each target, default 60")
+    parser.add_argument(
+        "--record", action="store_true", help="write the figures into docs/fuzzing.json and security.md"
+    )
     arguments = parser.parse_args()
+    code = code_to_record() if arguments.record else ""
     FOLDER.mkdir(parents=True, exist_ok=True)
     outcomes = []
     print(f"{'target':14} {'inputs':>10} {'edges':>6} {'peak MB':>8}")
@@ -66,6 +57,8 @@ def main() -> int:
         print(
             f"{target:14} {outcome.executions:10,} {outcome.edges:6,} {outcome.peak_megabytes:8,} {verdict}", flush=True
         )
+    if code:
+        record(outcomes, code)
     return int(any(outcome.broke for outcome in outcomes))
 
 

@@ -58,9 +58,13 @@ def _write_sbom(repository: Path, wheel: Path) -> None:
     environment, sbom = repository / "build" / "sbom", wheel.with_name(f"{wheel.name.rsplit('-', 3)[0]}.cdx.json")
     uv, python = str(Path(sys.executable).with_name("uv")), str(environment / "bin" / "python")
     pins = str(repository / "requirements" / "demo.txt")
+    ours = repository / "build" / "sbom.txt"  # the wheel by its hash, so that all else has to have one among the pins
+    name = wheel.name.split("-")[0]
+    ours.write_text(f"{name} @ {wheel.as_uri()} --hash=sha256:{_sha256(wheel)}\n", encoding="utf-8")
     variables = os.environ | {"UV_NO_CONFIG": "1"}
     _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(environment)], env=variables)
-    _run([uv, "pip", "install", "--quiet", "--python", python, "--constraint", pins, str(wheel)], env=variables)
+    install = [uv, "pip", "install", "--quiet", "--python", python, "--require-hashes"]
+    _run([*install, "--constraint", pins, "--requirement", str(ours)], env=variables)
     _run([uv, "pip", "check", "--quiet", "--python", python], env=variables)
     cyclonedx = [str(Path(sys.executable).with_name("cyclonedx-py")), "environment", "--output-reproducible"]
     options = ["--pyproject", str(repository / "pyproject.toml"), "--mc-type", "library", "--spec-version", "1.6"]

@@ -3,8 +3,10 @@
 import json
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from release.changelog import UNRELEASED, section_of
 
@@ -86,13 +88,27 @@ def _surface(repository: Path, version: str) -> Iterator[str]:
 
 
 def _tests(repository: Path) -> Iterator[str]:
-    results = json.loads((repository / "docs" / "compatibility.json").read_text(encoding="utf-8"))
+    """Compare README's table with the code, and with what `make test-compat` runs on: each environment has a row."""
+    file = repository / "docs" / "compatibility.json"
+    results = {each["name"]: each for each in json.loads(file.read_text(encoding="utf-8"))} if file.exists() else {}
+    environments = tomllib.loads((repository / "tests" / "compatibility" / "environments.toml").read_text("utf-8"))
     code = code_of(repository)
-    if code and (old := [each["name"] for each in results if each["code"] != code]):
+    of_row = {name: _untrue(results.get(name), code) for name in environments["environments"]}
+    for problem in sorted({problem for problem in of_row.values() if problem}):
+        names = ", ".join(name for name, found in of_row.items() if found == problem)
         yield (
-            f"README's table of what was tested is of other code for {', '.join(old)}: run make test-compat, record it "
+            f"README's table of what was tested {problem} {names}: run make test-compat, record it "
             "by python -m tests.compatibility record, and commit that."
         )
+
+
+def _untrue(result: dict[str, Any] | None, code: dict[str, str]) -> str:
+    """Return what a row of the table lacks, or nothing."""
+    if result is None:
+        return "has no row for"
+    if result["failed"] or result["exit_code"] or not result["passed"]:
+        return "has failures, or no test that passed, for"
+    return "is of other code for" if code and result["code"] != code else ""
 
 
 def _is_repository(folder: Path) -> bool:

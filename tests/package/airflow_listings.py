@@ -6,6 +6,7 @@ One process for all, as each start of the command takes seconds. Imports nothing
 import contextlib
 import io
 import json
+import sys
 
 COMMANDS = ("list", "hooks", "behaviours", "widgets", "links", "triggers", "configs")
 DISTRIBUTION = "airflow-provider-partnercenter"
@@ -28,5 +29,13 @@ def main() -> None:
     print(json.dumps(found))
 
 
+def print_form() -> None:
+    """Print our connection's fields as the UI of Airflow 3 is told of them; in a process that did nothing before."""
+    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+
+    [meta] = [meta for meta in HookMetaService.hook_meta_data() if meta.connection_type == "partner_center"]
+    print(json.dumps({"fields": list(meta.extra_fields), "login": meta.standard_fields.login.title}))
+
+
 if __name__ == "__main__":
-    main()
+    print_form() if sys.argv[1:] == ["form"] else main()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from release.preconditions import code_of
+from tests.compatibility.environments import ENVIRONMENTS
 from tests.support.artefacts import REPOSITORY, build
 
 pytestmark = pytest.mark.package
@@ -37,8 +38,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _git(folder, "init", "--quiet")
     _git(folder, "add", "--all")
     _git(folder, "commit", "--quiet", "--message", "Release")
-    results = json.loads((folder / "docs" / "compatibility.json").read_text())
-    tested = [result | {"code": code_of(folder)} for result in results]
+    row = {"code": code_of(folder), "passed": 3_000, "failed": 0, "exit_code": 0}
+    tested = [{"name": environment.name} | row for environment in ENVIRONMENTS]
     (folder / "docs" / "compatibility.json").write_text(json.dumps(tested))
     _git(folder, "commit", "--quiet", "--all", "--message", "Record what was tested")
     return folder

@@ -15,6 +15,7 @@ READY = {
     "CHANGELOG.md": (
         "# Changelog\n\n## [Unreleased]\n\n## [1.2.0] - 2026-11-25\n\n- `x` is new.\n\n## [1.1.0] - 2026-10-01\n"
     ),
+    "tests/compatibility/environments.toml": '[environments."airflow-2"]\n[environments."airflow-3"]\n',
     "tests/unit/public_surface.txt": "# What others may build on.\nm | x | int\n",
     "tests/unit/public_surface_released.txt": "# 1.2.0\nm | x | int\n",
 }
@@ -31,9 +32,11 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def record_tests(repository: Path) -> None:
-    """Note that the code as committed was tested."""
-    write(repository, "docs/compatibility.json", json.dumps([{"name": "airflow-2", "code": code_of(repository)}]))
+def record_tests(repository: Path, **different: object) -> None:
+    """Note that the code as committed was tested; of the second environment, something else."""
+    row = {"code": code_of(repository), "passed": 3_000, "failed": 0, "exit_code": 0}
+    rows = [{"name": "airflow-2"} | row, {"name": "airflow-3"} | row | different]
+    write(repository, "docs/compatibility.json", json.dumps(rows))
     commit(repository)
 
 
@@ -101,10 +104,45 @@ def test_code_that_nobody_tested_is_refused(repository: Path) -> None:
     assert check(repository) == "1.2.0"
     write(repository, "airflow_partnercenter/new.py", "")
     commit(repository)
-    with pytest.raises(ReleaseError, match=r"other code for airflow-2: run make test-compat"):
+    with pytest.raises(ReleaseError, match=r"is of other code for airflow-2, airflow-3: run make test-compat"):
         check(repository)
     record_tests(repository)
     assert check(repository) == "1.2.0"
+
+
+@pytest.mark.parametrize(
+    "different",
+    [{"failed": 1}, {"exit_code": 1}, {"passed": 0}],
+    ids=["a failure", "a run that broke off", "nothing was run"],
+)
+def test_environment_that_failed_is_refused(repository: Path, different: dict[str, int]) -> None:
+    """A row of the right code is no proof by itself."""
+    record_tests(repository, **different)
+    with pytest.raises(
+        ReleaseError, match=r"has failures, or no test that passed, for airflow-3: run make test-compat"
+    ):
+        check(repository)
+
+
+@pytest.mark.parametrize("text", [None, "[]"], ids=["no file", "no row"])
+def test_table_of_nothing_is_refused(repository: Path, text: str | None) -> None:
+    """Every environment of ``make test-compat`` has to be in it."""
+    (repository / "docs" / "compatibility.json").unlink()
+    if text:
+        write(repository, "docs/compatibility.json", text)
+    commit(repository)
+    with pytest.raises(ReleaseError, match=r"has no row for airflow-2, airflow-3: run make test-compat"):
+        check(repository)
+
+
+def test_environment_that_is_missing_is_refused(repository: Path) -> None:
+    """A new one has to be run before the release; one that is gone is not asked for."""
+    write(
+        repository, "tests/compatibility/environments.toml", '[environments."airflow-2"]\n[environments."airflow-4"]\n'
+    )
+    commit(repository)
+    with pytest.raises(ReleaseError, match=r"has no row for airflow-4: run make test-compat"):
+        check(repository)
 
 
 def test_dirty_tree_is_refused(repository: Path) -> None:

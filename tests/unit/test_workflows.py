@@ -21,6 +21,11 @@ ACTIONS = {
     "actions/upload-artifact",
     "pypa/gh-action-pypi-publish",
 }
+#: What no target of the Makefile does, as nothing of the repository is run where it may write.
+ANNOUNCE = (
+    'gh release create "$GITHUB_REF_NAME" dist/* --repo "$GITHUB_REPOSITORY" --verify-tag '
+    '--title "$GITHUB_REF_NAME" --notes-file dist/RELEASE_NOTES.md'
+)
 each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 
 
@@ -45,7 +50,7 @@ def test_each_command_is_a_target_of_the_makefile(path: Path) -> None:
     """What GitHub runs, a developer can run."""
     commands = [step["run"] for step in _steps(path) if "run" in step]
     assert commands
-    for command in commands:
+    for command in set(commands) - {ANNOUNCE}:
         assert re.fullmatch(r"make [a-z-]+", command), command
         assert command.removeprefix("make ") in TARGETS
 
@@ -70,15 +75,21 @@ def test_one_action_has_one_commit() -> None:
 
 @each_workflow
 def test_permissions_are_the_least(path: Path) -> None:
-    """Nothing may write; who publishes may ask for a token, and runs no code of this repository."""
+    """Whoever may write or ask for a token runs no code of this repository, and each of the two has one right alone."""
     workflow = _read(path)
     assert workflow["permissions"] in ({}, {"contents": "read"})
-    for job in workflow["jobs"].values():
+    for name, job in workflow["jobs"].items():
         granted = job.get("permissions", workflow["permissions"])
-        assert granted in ({"contents": "read"}, {"id-token": "write"})
-        if "id-token" in granted:
-            assert [step for step in job["steps"] if "run" in step or "checkout" in step["uses"]] == []
+        if granted == {"contents": "read"}:
+            continue
+        assert [step for step in job["steps"] if "checkout" in step.get("uses", "")] == []
+        commands = [step["run"] for step in job["steps"] if "run" in step]
+        if granted == {"id-token": "write"}:
+            assert commands == []
             assert job["environment"]
+        else:
+            assert (path.name, name, granted) == ("release.yml", "announce", {"contents": "write"})
+            assert commands == [ANNOUNCE]
 
 
 @each_workflow
@@ -92,7 +103,9 @@ def test_nothing_is_left_open(path: Path) -> None:
     checkouts = [step for step in _steps(path) if "actions/checkout" in step.get("uses", "")]
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
     # Only values that nobody outside can choose are put into the file's own fields.
-    assert set(re.findall(r"\$\{\{ (.*?) \}\}", text)) <= {"github.ref", "matrix.environment", "matrix.python"}
+    values = {"github.ref", "github.token", "matrix.environment", "matrix.python"}
+    assert set(re.findall(r"\$\{\{ (.*?) \}\}", text)) <= values
+    assert [step["run"] for step in _steps(path) if "github.token" in str(step)] in ([], [ANNOUNCE])
 
 
 @each_workflow
@@ -108,10 +121,32 @@ def test_every_environment_is_tested() -> None:
     assert found == {each.name: each.python for each in ENVIRONMENTS}
 
 
+def test_nothing_is_skipped_silently() -> None:
+    """Where the suite runs, Chromium and npm are installed, and missing ones fail."""
+    jobs = _read(REPOSITORY / ".github" / "workflows" / "ci.yml")["jobs"]
+    for name, command in (("checks", "make ci"), ("compatibility", "make ci-compat")):
+        assert jobs[name]["container"].startswith("python:${{ matrix.python }}-")
+        assert [step["run"] for step in jobs[name]["steps"] if "run" in step] == [command]
+    script = (REPOSITORY / ".ci" / "run").read_text()
+    everywhere = script.split('exec make "$@"')[0]
+    assert "export REQUIRE_CHROMIUM=1" in everywhere
+    assert "export REQUIRE_AZURITE=1" in everywhere
+
+
 def test_release_workflow_publishes_what_make_release_built() -> None:
-    """Only the packages go to the index, from the one build."""
+    """Only the packages go to the index; all files, to the release. Both are of the one build, which runs no test."""
     jobs = _read(REPOSITORY / ".github" / "workflows" / "release.yml")["jobs"]
-    assert jobs["publish"]["needs"] == "build"
-    [packages] = [step["with"] for step in jobs["build"]["steps"] if step.get("with", {}).get("name") == "packages"]
-    assert packages["path"].split() == ["dist/*.whl", "dist/*.tar.gz"]
-    assert jobs["publish"]["steps"][0]["with"]["name"] == "packages"
+    assert {name: job.get("needs") for name, job in jobs.items()} == {
+        "checks": None,
+        "build": "checks",
+        "publish": "build",
+        "announce": "publish",
+    }
+    assert [step["run"] for step in jobs["build"]["steps"] if "run" in step] == ["make release"]
+    uploads = [step["with"] for step in jobs["build"]["steps"] if "upload-artifact" in step.get("uses", "")]
+    assert {each["name"]: each["path"].split() for each in uploads} == {
+        "release": ["dist/"],
+        "packages": ["dist/*.whl", "dist/*.tar.gz"],
+    }
+    assert jobs["publish"]["steps"][0]["with"] == {"name": "packages", "path": "dist"}
+    assert jobs["announce"]["steps"][0]["with"] == {"name": "release", "path": "dist"}
