@@ -22,8 +22,17 @@ def seeds() -> Iterator[bytes]:
         "Authentication failed. MFA required. (10001)",
         "<html><title>502 Bad Gateway</title></html>",
         "",
+        "",
     )
-    waits = ("57", "1.5, 2", "Fri, 20 Nov 2026 10:00:00 GMT", "Fri, 20 Nov 2026 10:00:00 -0000", "soon", "")
+    waits = (
+        "57",
+        "1.5, 2",
+        "Fri, 20 Nov 2026 10:00:00 GMT",
+        "Fri, 20 Nov 2026 10:00:00 -0000",
+        "soon",
+        "",
+        "1.5,\x1f2",
+    )
     for number, (body, wait) in enumerate(zip(bodies, waits, strict=True)):
         text = f"Reason\n{wait}\nFri, 20 Nov 2026 09:59:00 GMT\n{body}"
         yield bytes([number]) + text.encode()

@@ -189,7 +189,7 @@ def retry_after_seconds(headers: Mapping[str, str], text: str = "") -> float | N
     """Return the wait that ``Retry-After`` (seconds or a date), or else the gateway's sentence, asks for."""
     value = headers.get("Retry-After", "").strip()
     # A header that came twice is joined by a comma.
-    if re.fullmatch(_SECONDS + rf"(\s*,\s*{_SECONDS})*", value):
+    if re.fullmatch(_SECONDS + rf"([ \t]*,[ \t]*{_SECONDS})*", value):
         return min(max(map(float, value.split(","))), _LONGEST_WAIT_SECONDS)
     if then := _date(value):
         # By the service's own clock, if it says what that shows: the worker's may be ahead.

@@ -131,4 +131,4 @@ def test_stopped_components_leave_nothing_behind(tmp_path: Path) -> None:
 
     stop([running])
 
-    eventually(lambda: all(has_ended(each) for each in waiting), seconds=3)
+    eventually(lambda: all(has_ended(each) for each in waiting))
