@@ -125,6 +125,7 @@ class PartnerCenterLicensesSensor(BaseSensorOperator):
 
     def poke(self, context: "Context") -> PokeReturnValue:
         """Look once."""
+        self._asked_seconds = 0.0
         with failing_fast():
             newer_than = self._check_arguments()
             failures = self._failures(context)
@@ -137,7 +138,6 @@ class PartnerCenterLicensesSensor(BaseSensorOperator):
                 finally:
                     self._remember(context, failures)
                 return PokeReturnValue(is_done=False)
-        self._asked_seconds = 0.0
         if failures.count:
             failures.reset()
             self._remember(context, failures)
@@ -266,12 +266,12 @@ class PartnerCenterLicensesSensor(BaseSensorOperator):
     ) -> float:
         """Return the seconds to the next look; never sooner than Microsoft would like, or Partner Center asked for.
 
-        :raises AirflowSensorTimeout: that is later than the sensor's timeout; a skip if ``soft_fail`` is set.
+        :raises AirflowSensorTimeout: it asked for more than the timeout leaves; a skip if ``soft_fail`` is set.
         """
-        if self._asked_seconds > (left := self.timeout - run_duration()):
+        if self._asked_seconds > (left := max(self.timeout - run_duration(), 0.0)):
             told = (
-                f"Partner Center asked to send nothing for {self._asked_seconds:.0f} s, "
-                f"and the sensor's timeout is over in {max(left, 0.0):.0f} s."
+                f"Microsoft asked to send nothing for {self._asked_seconds:.0f} s; "
+                f"the sensor's timeout leaves {left:.0f} s."
             )
             raise AirflowSkipException(told) if self.soft_fail else AirflowSensorTimeout(told)
         # Airflow's exponential back-off begins with half of the interval.

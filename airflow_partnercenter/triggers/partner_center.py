@@ -95,7 +95,7 @@ class PartnerCenterLicensesTrigger(WatchingTrigger):
         newer_than, deadline = read_newer_than(self.newer_than), self._read_deadline()
         seen = ""
         try:
-            # Whatever the deadline, there is one look, unless Partner Center has asked a poll that is shared to wait.
+            # Whatever the deadline, there is one look, unless the poll that is shared may not look in these seconds.
             first = _on_the_loops_clock(deadline, _SECONDS_FOR_THE_FIRST_LOOK)
             async with asyncio.timeout_at(first) as limit, aclosing(self._watch(every_group=False)) as looks:
                 async for look in looks:

@@ -226,6 +226,25 @@ def test_wait_that_outlasts_the_timeout_is_not_waited_for(wait, emulator, soft_f
     assert len(emulator.api_requests) == 1
 
 
+def test_wait_of_an_earlier_look_does_not_outlast_a_later_one(connect, emulator, monkeypatch):
+    """It was waited for, whatever has happened to the look after it."""
+    from airflow_partnercenter.api.wire.retrying import RetryPolicy
+    from airflow_partnercenter.hooks.partner_center import PartnerCenterHook
+
+    monkeypatch.setattr(PartnerCenterHook, "retry", RetryPolicy(attempts=1, total_seconds=1))
+    connect(emulator)
+    emulator.answer_next(THROTTLED, PARTNER)
+    sensor = PartnerCenterLicensesSensor(
+        task_id="t", resource="partner_licenses_deployment", newer_than=FRESH, poke_interval=1, timeout=10
+    )
+    assert not sensor.poke({}).is_done
+    assert sensor._get_next_poke_interval(datetime.now(UTC), lambda: 1.0, 1) == 3
+    sensor.newer_than = "tomorrow"
+    with pytest.raises(AirflowFailException):
+        sensor.poke({})
+    assert sensor._get_next_poke_interval(datetime.now(UTC), lambda: 8.0, 2) == 1
+
+
 def test_no_data_is_not_fresh(wait, emulator):
     """An empty answer, as the older resources have been seen to give, never succeeds."""
     emulator.answer_next(Answer(200, {"totalCount": 0, "items": []}), PARTNER, times=99)

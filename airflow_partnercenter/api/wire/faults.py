@@ -187,7 +187,7 @@ def id_of(headers: Mapping[str, str], name: str) -> str:
 
 def retry_after_seconds(headers: Mapping[str, str], text: str = "") -> float | None:
     """Return the wait that ``Retry-After`` (seconds or a date), or else the gateway's sentence, asks for."""
-    value = headers.get("Retry-After", "").strip()
+    value = headers.get("Retry-After", "").strip(" \t")
     # A header that came twice is joined by a comma.
     if re.fullmatch(_SECONDS + rf"([ \t]*,[ \t]*{_SECONDS})*", value):
         return min(max(map(float, value.split(","))), _LONGEST_WAIT_SECONDS)
