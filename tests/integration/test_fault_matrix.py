@@ -47,7 +47,7 @@ def faulty(matrix_emulator, connect):
     """Return the emulator, connected and without faults."""
     matrix_emulator.clear_faults()
     matrix_emulator.requests.clear()
-    connect(matrix_emulator, request_timeout_seconds=1)
+    connect(matrix_emulator, request_timeout_seconds=3)
     yield matrix_emulator
     matrix_emulator.clear_faults()
 
