@@ -172,7 +172,7 @@ def test_connection_in_trouble_gets_one_sentence(entra, connect, case):
     """What is wrong and how to mend it, in one sentence, within seconds and without a traceback or a secret."""
     changes, words = TROUBLE[case]
     connect(entra, **changes)
-    with at_once():
+    with at_once(10):
         works, sentence = PartnerCenterHook().test_connection()
     assert not works
     assert "\n" not in sentence

@@ -245,7 +245,7 @@ def test_machine_without_managed_identities_says_so_within_seconds(emulator, con
     """Off Azure nobody answers; the sentence says that this works on Azure only."""
     connect(emulator, credential="managed_identity")
     monkeypatch.setenv("IDENTITY_ENDPOINT", "http://127.0.0.1:9/msi/token")
-    with at_once(), pytest.raises(TransportError, match="managed_identity_client_id works on Azure only"):
+    with at_once(15), pytest.raises(TransportError, match="managed_identity_client_id works on Azure only"):
         PartnerCenterHook().get_conn().list_licenses(RESOURCE)
 
 

@@ -57,7 +57,7 @@ def test_wrong_key_is_the_configurations_fault(entra, connect, old, store_licens
         checking = old.store.checking_keys()
         checking.__enter__()
         request.addfinalizer(lambda: checking.__exit__(None, None, None))
-    with at_once(), pytest.raises(AirflowFailException) as caught:
+    with at_once(15), pytest.raises(AirflowFailException) as caught:
         store_licenses(old.uri("a.csv", conn_id=conn_id), if_exists=if_exists)
     if old.store.scheme == "s3":
         checking.__exit__(None, None, None)
@@ -180,7 +180,7 @@ def test_silent_store_does_not_hold_the_worker(place, proxy, temp, monkeypatch):
     place.put("a.bin", OLD)
     uri = place.uri("a.bin", conn_id=place.connect(proxy.port))
     proxy.silent_after(12 << 20)
-    with at_once(), pytest.raises(TransportError) as caught:
+    with at_once(15), pytest.raises(TransportError) as caught:
         write_whole(uri, LARGE)
     _one_sentence(caught.value, "did not finish within 3 seconds")
     assert place.get("a.bin") == OLD
@@ -206,7 +206,7 @@ def test_killed_upload_leaves_the_old_object_and_nothing_else(place, proxy, temp
     thread = threading.Thread(target=put)
     thread.start()
     assert before.wait(PATIENCE)
-    with at_once():  # Airflow kills the process after five seconds; that leaves an idle machine time enough
+    with at_once(5):  # Airflow kills the process after that
         target.give_up()
         thread.join(PATIENCE)
     spool.unlink()
@@ -257,7 +257,7 @@ except Exception as error:
     proxy.silent_after(0)
     process = subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
     assert proxy.triggered.wait(PATIENCE)
-    with at_once():
+    with at_once(8):
         process.send_signal(signal.SIGTERM)
         told, _ = process.communicate(timeout=PATIENCE)
     assert "TransportError The task was ended" in told

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from airflow_partnercenter.local_airflow.processes import Component, ComponentEndedError, stop
-from tests.support.patience import AT_ONCE, eventually
+from tests.support.patience import AT_ONCE, at_once, eventually
 
 # Starts a child that leaves the process group, as Airflow's tasks do, and prints its id.
 WITH_TASK = """
@@ -131,4 +131,5 @@ def test_stopped_components_leave_nothing_behind(tmp_path: Path) -> None:
 
     stop([running])
 
-    eventually(lambda: all(has_ended(each) for each in waiting))
+    with at_once(4):  # a guard that had not been sent away would go on for five seconds
+        eventually(lambda: all(has_ended(each) for each in waiting))

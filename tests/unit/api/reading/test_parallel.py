@@ -488,7 +488,7 @@ def test_a_foreign_retry_after_does_not_hold_the_worker(emulator, make_client):
     """A page that fails for good ends the read at once, also while an earlier page waits for its retry."""
     emulator.answer_next(Answer(503), COMMERCIAL, skip=1)
     emulator.answer_next(Answer(429, headers={"Retry-After": "60"}), COMMERCIAL, skip=1, times=9)
-    with at_once(), pytest.raises(ThrottledError) as caught:
+    with at_once(10), pytest.raises(ThrottledError) as caught:
         make_client(retry=RetryPolicy(attempts=5, total_seconds=20)).list_licenses(RESOURCE)
     assert caught.value.retry_after_seconds > 50
 
