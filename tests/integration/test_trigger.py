@@ -305,7 +305,7 @@ def test_event_loop_goes_on_while_partner_center_is_slow(emulator):
         return event
 
     assert asyncio.run(scene())["status"] == "success"
-    assert worst < 2.5
+    assert worst < 1
 
 
 def test_garbage_collection_does_not_look_through_what_airflow_has_loaded(emulator):

@@ -155,7 +155,7 @@ def test_stop_is_quick_and_frees_port_and_certificate(capfd):
     waiting.start()
     while len(emulator.requests) < 2:
         time.sleep(0.01)
-    with at_once():
+    with at_once(2):
         emulator.stop()
     waiting.join(PATIENCE)
     with pytest.raises(OSError, match="refused"):
@@ -169,7 +169,7 @@ def test_stop_is_quick_after_a_failure_too(caller, capfd):
     """A connection that is half closed, because the application failed, does not hold up the end."""
     caller.emulator.partner.rows = None  # any use of it is a failure
     answer = caller.get("/v1/analytics/licenses/usage")
-    with at_once():
+    with at_once(1):
         caller.emulator.stop()
     assert answer.status_code == 500
     assert "Cancel" not in capfd.readouterr().err

@@ -284,7 +284,7 @@ def test_retry_after_is_honoured_and_never_undercut(origin, origin_client, logs,
     origin_client().list_licenses(RESOURCE)
     assert len(arrivals) == 2
     # A date has whole seconds only, so two seconds ahead are more than one.
-    assert arrivals[1] - arrivals[0] >= 1
+    assert 1 <= arrivals[1] - arrivals[0] < 3.5
     assert 1 <= float(re.search(r"trying again in ([\d.]+) s", logs.text)[1]) <= 2.6
 
 
@@ -474,7 +474,7 @@ def test_body_without_a_length_is_read_to_its_end(origin, origin_client):
 def test_slow_drip_ends_at_request_timeout_seconds(origin, origin_client, part):
     """The time-out is for one whole answer, not for each packet: a byte every 0.1 s does not hold a worker."""
     origin.answer(Reply(body=GOOD.body, **{part: 0.1}))
-    client = origin_client(request_timeout_seconds=1, retry=RetryPolicy(attempts=1, total_seconds=5))
+    client = origin_client(request_timeout_seconds=1, retry=RetryPolicy(attempts=1, total_seconds=60))
     with at_once(9), pytest.raises(TransportError, match="request_timeout_seconds"):
         client.list_licenses(RESOURCE)
 

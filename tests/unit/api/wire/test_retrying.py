@@ -96,9 +96,12 @@ def test_one_attempt_is_one():
 def test_asked_wait_is_not_undercut():
     """The wait the service asked for is kept to, and not much more."""
     waits: list[float] = []
+    slept: list[float] = []
     attempts = _Attempts(ThrottledError("x", retry_after_seconds=0.4))
-    RetryPolicy(attempts=2, total_seconds=5).call(attempts, on_wait=lambda seconds, _: waits.append(seconds))
+    policy = RetryPolicy(attempts=2, total_seconds=5)
+    policy.call(attempts, on_wait=lambda seconds, _: waits.append(seconds), sleep=slept.append)
     [seconds] = waits
+    assert slept == waits
     assert 0.4 <= seconds <= 0.4 + 0.5
     start, attempts = time.monotonic(), _Attempts(ThrottledError("x", retry_after_seconds=0.4))
     RetryPolicy(attempts=2, total_seconds=5).call(attempts)
